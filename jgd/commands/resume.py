@@ -10,7 +10,7 @@ from jgd.commands.options import MAX_TIME, add_command, seconds_of, to_file, to_
 from jgd.commands.output_folder import check_file
 from jgd.commands.problem import CODE, code_of
 from jgd.commands.sweep import interrupted
-from jgd.commands.workers import SHARING, accompanied, starts
+from jgd.commands.workers import SHARING, starts, with_workers
 from jgd.core.optional import require
 from jgd.sweep.resume import resume
 
@@ -43,7 +43,7 @@ def run_resume(options: argparse.Namespace) -> int:
             resume, options.dir, task, spaces, lanes=options.lanes, workers=options.workers, max_seconds=seconds
         )
         try:
-            result, well = accompanied(again, options, options.dir, parts, options.task, options.space)
+            result, well = with_workers(again, options, options.dir, parts, options.task, options.space)
         except KeyboardInterrupt:
             return interrupted(options.dir)
         return finish(options, options.dir, result, name, well=well)

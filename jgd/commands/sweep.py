@@ -27,7 +27,7 @@ from jgd.commands.options import (
 )
 from jgd.commands.output_folder import check_file, new_folder
 from jgd.commands.problem import look_up_spaces, note_for
-from jgd.commands.workers import SHARING, accompanied, starts
+from jgd.commands.workers import SHARING, starts, with_workers
 from jgd.core.errors import InputError, unknown
 from jgd.core.optional import require
 from jgd.sweep.engine.black_box import is_black_box, metrics_of
@@ -192,7 +192,7 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
             if not options.json:
                 known = (folder / "sweep.json").exists()
                 print(f"{'Going on with' if known else 'Sweeping'} {options.task} in {folder}.", flush=True)
-            result, well = accompanied(study.run, options, folder, parts, options.task, options.space)
+            result, well = with_workers(study.run, options, folder, parts, options.task, options.space)
         except InputError:
             if not options.join:
                 _clear(folder)

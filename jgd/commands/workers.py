@@ -56,7 +56,7 @@ def starts(options: argparse.Namespace) -> int:
     return 1
 
 
-def accompanied(
+def with_workers(
     call: Callable[[], Result],
     options: argparse.Namespace,
     folder: Path,

@@ -69,7 +69,7 @@ class BlockRule(Rule):
 
     def cuts(self, params: Params) -> list[str]:
         """Say how each leaf is cut: `2 of 64 x 16`, with a side that has no matrix in brackets; "" where none has."""
-        return [_said(self, self.cut(jnp.shape(p))) for p in jax.tree.leaves(params)]
+        return [_cut_text(self, self.cut(jnp.shape(p))) for p in jax.tree.leaves(params)]
 
     def acts_on(self, shape: tuple[int, ...]) -> bool:
         """Tell whether a leaf of this shape has a block that is preconditioned."""
@@ -217,7 +217,7 @@ def _repeated(slots: Any, count: int) -> Any:
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), slots)
 
 
-def _said(rule: BlockRule, cut: Blocks) -> str:
+def _cut_text(rule: BlockRule, cut: Blocks) -> str:
     texts = []
     for piece in cut.pieces:
         sides = rule.sides(piece.shape)

@@ -96,8 +96,8 @@ def given_names(node: Any) -> Names:
     return getattr(node, GIVEN, UNNAMED)
 
 
-def spoken_path(node: Any, path: Path, words: Path) -> Path:
-    """Return the words for a place in `node`: the argument that made it alone, else with the way there."""
+def argument_path(node: Any, path: Path, words: Path) -> Path:
+    """Return a path in `node` with the name of the argument that made a place: that alone, or with the way there."""
     for place, name in given_names(node):
         if path[: len(place)] == place:
             return ((name,) if is_alone(node, name) else (*words[: len(place) - 1], name)) + words[len(place) :]

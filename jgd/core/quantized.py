@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.books import book
+from jgd.core.codebooks import codebook
 from jgd.core.counter_hash import unit_uniform
 
 LEAST_BLOCK = 64  # entries: shorter axes are put together with those before them
@@ -69,7 +69,7 @@ def quantize(
     scales = scale_shape(x.shape, coding.block) if scales is None else scales
     if x.size == 0:
         return LowBitArray(_packed(jnp.zeros(x.shape, jnp.uint8), coding.bits), jnp.zeros(scales, jnp.float32))
-    levels = book(coding.code, coding.bits)
+    levels = codebook(coding.code, coding.bits)
     blocks = _blocks(jax.lax.stop_gradient(x).astype(jnp.float32), scales)
     size, negative = jnp.max(jnp.abs(blocks), axis=-1, initial=0.0), ~(jnp.min(blocks, axis=-1, initial=0.0) >= 0)
     y = blocks / jnp.where(size > 0, size, 1.0)[..., None]
@@ -87,7 +87,7 @@ def dequantize(x: LowBitArray, coding: Coding) -> jax.Array:
     shape = x.codes.shape if coding.bits == 8 else (*x.codes.shape[:-1], 2 * x.codes.shape[-1])
     if x.codes.size == 0:
         return jnp.zeros(shape, jnp.float32)
-    levels = book(coding.code, coding.bits)
+    levels = codebook(coding.code, coding.bits)
     table = jnp.asarray(np.concatenate([levels.signed, levels.unsigned]))
     codes = _blocks(_unpacked(x.codes, coding.bits).astype(jnp.int32), x.scale.shape)
     unsigned = jnp.signbit(x.scale)[..., None]

@@ -103,7 +103,7 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], di
         return _decode(data)
 
 
-def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the metadata alone of a file that `save_arrays` wrote, and so without its checksum; {} of another file."""
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")

@@ -15,7 +15,7 @@ from jax.tree_util import Partial
 from jgd.core.arguments import ARRAYS, Kind, checked, instance_of, shown
 from jgd.core.call_text import call_name
 from jgd.core.errors import InputError, RefusalError, unknown
-from jgd.core.given import SWEPT, children, given_names, kept, part_name, spoken_path
+from jgd.core.given import SWEPT, argument_path, children, given_names, kept, part_name
 from jgd.core.record import part_names
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ def hyperparams(value: Any) -> dict[str, Any]:
     `muon.learning_rate` where one argument made two. A position says whose it is, as in `learning_rate.values.0` of a
     schedule, and an argument of a `Partial` is called as its function calls it.
     """
-    return dict(zip(_said(value), jax.tree.leaves(value), strict=True))
+    return dict(zip(_short_names(value), jax.tree.leaves(value), strict=True))
 
 
 def names(value: Any) -> list[str]:
@@ -67,9 +67,9 @@ def with_hyperparams(value: T, changes: Mapping[str, Any] | None = None, /, **na
 
 def find(value: Any, name: str) -> tuple[Path, ...]:
     """Return the full paths that `name` means: of what an argument made, or of one leaf, or else of a part."""
-    leaves, spoken = _leaf_paths(value), list(_spoken(value))
+    leaves, named = _leaf_paths(value), list(_named_paths(value))
     parts = dict.fromkeys(path[:end] for path in leaves for end in range(1, len(path)))
-    for rows in (spoken, [Spoken(path, (path,)) for path in leaves], [Spoken(path, (path,)) for path in parts]):
+    for rows in (named, [NamedPaths(path, (path,)) for path in leaves], [NamedPaths(path, (path,)) for path in parts]):
         exact = [row for row in rows if ".".join(row.words) == name]
         matches = exact or [row for row in rows if _is_within(name, row.words)]
         for row in matches:
@@ -85,7 +85,7 @@ def find(value: Any, name: str) -> tuple[Path, ...]:
             f"{owner}({argument}=...): {argument} is structure, which shapes the program, and no hyperparameter; make "
             f"another {owner} with it, or {SWEPT}."
         )
-    raise unknown(type(value).__name__, name, _said(value))
+    raise unknown(type(value).__name__, name, _short_names(value))
 
 
 @checked(values=VALUES)
@@ -124,9 +124,9 @@ def parameter_names(partial: Partial) -> list[str]:
     return [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
 
 
-def _said(value: Any) -> list[str]:
-    """Return the names of the leaves as a person would say them."""
-    paths = [row.words for row in _spoken(value) if row.leaf]
+def _short_names(value: Any) -> list[str]:
+    """Return the shortest names of the leaves, by the arguments that made them."""
+    paths = [row.words for row in _named_paths(value) if row.leaf]
     found = [shortest_name(path, paths) for path in paths]
     return [".".join(_with_owner(name, path)) for name, path in zip(found, paths, strict=True)]
 
@@ -138,15 +138,15 @@ def _with_owner(name: Path, path: Path) -> Path:
     return (*owner, *name) if fits else name
 
 
-class Spoken(NamedTuple):
-    """Hold the words for a leaf, or for an argument of a constructor, with the paths of all that they mean."""
+class NamedPaths(NamedTuple):
+    """Hold the path by names of a leaf, or of an argument of a constructor, with the paths of all that it means."""
 
     words: Path
     paths: tuple[Path, ...]
     leaf: bool = False
 
 
-def _spoken(node: Any) -> Iterator[Spoken]:
+def _named_paths(node: Any) -> Iterator[NamedPaths]:
     """Yield the leaves in their order, with the arguments of each `Partial` by their names.
 
     The arguments of constructors follow.
@@ -160,16 +160,16 @@ def _spoken(node: Any) -> Iterator[Spoken]:
     else:
         rows = jax.tree_util.tree_leaves_with_path(node, is_leaf=lambda x: x is not node)
         if any(not path for path, _ in rows):
-            yield Spoken((), ((),), leaf=True)
+            yield NamedPaths((), ((),), leaf=True)
             return
         children = ((word := part_name(path[0]), (word,), child) for path, child in rows)
     for word, place, child in children:
-        for row in _spoken(child):
+        for row in _named_paths(child):
             paths = tuple((*place, *path) for path in row.paths)
-            yield Spoken(spoken_path(node, paths[0], (word, *row.words)), paths, row.leaf)
+            yield NamedPaths(argument_path(node, paths[0], (word, *row.words)), paths, row.leaf)
     given = given_names(node)
     for name in dict.fromkeys(name for _, name in given):
-        yield Spoken((name,), tuple(path for path, other in given if other == name))
+        yield NamedPaths((name,), tuple(path for path, other in given if other == name))
 
 
 def _structure_owner(node: Any, name: str) -> str | None:

@@ -13,7 +13,7 @@ from jgd.core.arguments import FOLDER, Kind, admits, checked, listed
 from jgd.core.errors import InputError
 from jgd.core.storage import folder_path
 from jgd.sweep.engine.black_box import name_problem
-from jgd.sweep.engine.rounds import together
+from jgd.sweep.engine.rounds import add_reports
 from jgd.sweep.fingerprints import code_texts
 from jgd.sweep.lanes.curves import Records
 from jgd.sweep.lanes.layout import GroupReport, Layout
@@ -189,7 +189,7 @@ def _reports(known: Json, saved: Sequence[Saved]) -> list[GroupReport]:
         key = group["program"], seen[in_round]
         seen[in_round] += 1
         report = _report(group, saved)
-        reports[key] = together(reports[key], report) if key in reports else report
+        reports[key] = add_reports(reports[key], report) if key in reports else report
     return list(reports.values())
 
 

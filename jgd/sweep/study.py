@@ -13,7 +13,7 @@ from jgd.core.arguments import check_arguments, kinds_by_name
 from jgd.core.storage import folder_path
 from jgd.sweep import arguments
 from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside
-from jgd.sweep.engine.executors import beside, cancel
+from jgd.sweep.engine.executors import cancel, submitted
 from jgd.sweep.engine.plan import Plan, make_plan
 from jgd.sweep.engine.rounds import Engine, TaskEngine, train_in_rounds
 from jgd.sweep.engine.time_limit import TimeLimit
@@ -232,7 +232,7 @@ class Study:
         """Return the futures of the processes that the executor starts."""
         own = {"executor": None, "devices": None, "progress": False}
         asked = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.init} | own
-        return beside(self.executor, take_part, asked, (self.workers or 1) - 1)
+        return submitted(self.executor, take_part, asked, (self.workers or 1) - 1)
 
     def plan(self) -> Plan:
         """Foretell `run`; see `jgd.sweep.plan`."""

@@ -48,7 +48,7 @@ class LowBit(Pair):
     array of real floats; `jgd.describe` shows what is kept how.
 
     The last axis is cut into equal blocks of at most `block` entries (256; 128 with 4 bits). A block is scaled by its
-    largest modulus and rounded to the levels of `code` (`jgd.core.books.book`): "log" gives a block without negative
+    largest modulus and rounded to the levels of `code` (`jgd.core.codebooks`): "log" gives a block without negative
     entries, such as a second moment, levels of equal ratio, so that its root is off by 5.6 % at most in a rounding at
     random and by 2.8 % to nearest; "dynamic" and "companded" are the published codes. Never does a number of such a
     block become zero. Rounding is at random ("stochastic"), by hash of (count, leaf, entry): a moment of decay 0.999

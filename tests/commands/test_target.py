@@ -8,7 +8,7 @@ import pytest
 
 from jgd.commands import main
 from jgd.commands.bench.target.command import Line
-from jgd.commands.bench.target.contest import Budget, costs, play, standings, time_steps
+from jgd.commands.bench.target.contest import Budget, costs, run_round, standings, time_steps
 from jgd.commands.bench.target.goals import goals_of
 from jgd.commands.race.optimizers import spaces
 from jgd.core import InputError
@@ -58,7 +58,7 @@ def contest():
     """Play two optimizers on one task; return the answer and the studies that were told of."""
     (goal,) = goals_of("breast_cancer@accuracy>=0.7", 12)
     told = []
-    return play(goal, spaces("adam=1e-9:1e-1,sgd=1e-9:1e-1"), Budget(3, 4), told.append), told
+    return run_round(goal, spaces("adam=1e-9:1e-1,sgd=1e-9:1e-1"), Budget(3, 4), told.append), told
 
 
 def test_the_best_trial_of_each_study_counts(contest):

@@ -65,7 +65,7 @@ def two_at_work(folder):
 
 def at_work(folder):
     """Return the ids of the processes that have taken lanes in a folder, by their names there."""
-    written = {storage.peek(path).get("worker") for path in folder.glob("chunks/*.safetensors")}
+    written = {storage.read_metadata(path).get("worker") for path in folder.glob("chunks/*.safetensors")}
     pids = {path.name: int(path.read_text().split()[1]) for path in folder.glob("workers/*") if path.read_text()}
     return {pid for name, pid in pids.items() if name in written}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jgd.core import quantized
-from jgd.core.books import book
+from jgd.core.codebooks import codebook
 from jgd.core.counter_hash import mixed, unit_uniform
 from jgd.core.quantized import Coding, scale_shape
 
@@ -26,7 +26,7 @@ def coding(code, bits, *, stochastic=False, block=128):
 
 @pytest.mark.parametrize("signs", ["signed", "unsigned"])
 def test_the_dynamic_code_is_torchao_s_and_bitsandbytes_bit_for_bit(signs):
-    levels = getattr(book("dynamic", 8), signs)
+    levels = getattr(codebook("dynamic", 8), signs)
     np.testing.assert_array_equal(levels, RECORDED[f"{signs}_torchao"])
     np.testing.assert_array_equal(levels, RECORDED[f"{signs}_bitsandbytes"])
     x = RECORDED[f"{signs}_x"]
@@ -44,14 +44,15 @@ def test_the_dynamic_code_is_torchao_s_and_bitsandbytes_bit_for_bit(signs):
 @EACH
 def test_what_is_decoded_is_within_half_a_gap_and_encoded_again_is_the_same(code, bits):
     how = coding(code, bits)
-    for x, levels in ((MIXED, book(code, bits).signed), (MIXED**2, book(code, bits).unsigned)):
+    for x, levels in ((MIXED, codebook(code, bits).signed), (MIXED**2, codebook(code, bits).unsigned)):
         held = quantize(jnp.asarray(x), how, 0)
         back = dequantize(held, how)
         top = np.abs(x).reshape(4, 2, 128).max(-1)[..., None]
         y, z = x.reshape(4, 2, 128) / top, np.asarray(back).reshape(4, 2, 128) / top
         nearest = np.abs(y[..., None] - levels).min(-1)
         # Places are found in float32 up to 255, so that a tie may go either way by 1e-5 of a gap.
-        assert np.all(np.abs(y - z) <= np.maximum(nearest + 1e-6, levels[book(code, bits).least] * (levels[0] >= 0)))
+        least = levels[codebook(code, bits).least] * (levels[0] >= 0)
+        assert np.all(np.abs(y - z) <= np.maximum(nearest + 1e-6, least))
         if not (code == "dynamic" and np.min(x) < 0):  # -1 is none of its levels, so that a scale may change
             again = quantize(back, how, 0)
             np.testing.assert_array_equal(again.codes, held.codes)

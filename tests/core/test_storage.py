@@ -162,7 +162,7 @@ def test_wrong_content_under_a_valid_checksum_is_damaged(tmp_path):
             assert isinstance(meta, dict)
         except InputError:
             refused += 1
-        assert isinstance(storage.peek(file), dict)
+        assert isinstance(storage.read_metadata(file), dict)
     assert refused > 150
 
 
@@ -171,4 +171,4 @@ def test_a_header_of_brackets_is_damaged(tmp_path):
     file.write_bytes((100_000).to_bytes(8, "little") + b"[" * 100_000)
     with pytest.raises(InputError, match=r"a.safetensors: the file is damaged \(RecursionError"):
         storage.load_arrays(file)
-    assert storage.peek(file) == {}
+    assert storage.read_metadata(file) == {}

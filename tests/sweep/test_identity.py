@@ -204,7 +204,7 @@ def test_a_folder_of_0_1_0_is_gone_on_with(name, tmp_path):
 def test_a_folder_of_0_8_0_whose_axis_has_the_name_of_a_part_is_read_and_gone_on_with(tmp_path, monkeypatch):
     space = jgd.sgd(0.1, momentum=loguniform(0.1, 0.9))
     with monkeypatch.context() as then:
-        then.setattr("jgd.sweep.spaces.places.spoken_path", lambda node, path, words: words)
+        then.setattr("jgd.sweep.spaces.places.argument_path", lambda node, path, words: words)
         before = again(tmp_path, scaled(1.0), space)
     assert list(before.trials_dataframe()["decay"]) == [before.best_params["decay"]]
     assert again(tmp_path, scaled(1.0), space).best_params == {"momentum": before.best_params["decay"]}

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from jgd.sweep.results.statistics import ahead, best_of, compare_pairs, first_reached, rank, summarize
+from jgd.sweep.results.statistics import best_of, compare_pairs, first_reached, is_clearly_better, rank, summarize
 
 NAN, INF = np.nan, np.inf
 
@@ -151,6 +151,6 @@ def test_ahead_is_where_the_interval_of_the_pairs_leaves_out_a_tie(mode):
         for shift in (0.0, 1.0, 3.0):
             a, b = rng.normal(size=n), rng.normal(size=n) + (shift if mode == "min" else -shift)
             found = compare_pairs(a, b, mode).difference
-            assert ahead(a, b, mode) == (found.high < 0 if mode == "min" else found.low > 0)
-    assert not ahead(np.array([1.0]), np.array([2.0]), "min")
-    assert ahead(np.array([1.0, 1.0]), np.array([NAN, NAN]), mode)
+            assert is_clearly_better(a, b, mode) == (found.high < 0 if mode == "min" else found.low > 0)
+    assert not is_clearly_better(np.array([1.0]), np.array([2.0]), "min")
+    assert is_clearly_better(np.array([1.0, 1.0]), np.array([NAN, NAN]), mode)

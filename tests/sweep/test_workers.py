@@ -187,7 +187,7 @@ def test_a_killed_process_loses_only_what_it_was_running(tmp_path):
     assert survivor.stdout
 
     def runs_a_chunk():
-        written = {storage.peek(path).get("worker") for path in tmp_path.glob("chunks/*.safetensors")}
+        written = {storage.read_metadata(path).get("worker") for path in tmp_path.glob("chunks/*.safetensors")}
         pids = {path.name: path.read_text().split()[1] for path in tmp_path.glob("workers/*")}
         return str(doomed.pid) in {pids.get(worker) for worker in written}
 

@@ -79,7 +79,7 @@ def test_the_first_step_is_the_inner_one_bit_for_bit_and_the_next_are_near(name,
             jax.tree.map(np.testing.assert_array_equal, ours, theirs)
     assert len(moments(few)) == len(moments(opt.init(params))) > 0
     gap = np.linalg.norm(ours["w"] - theirs["w"]) / np.linalg.norm(theirs["w"])
-    assert gap < {8: 0.03, 4: 0.5}[bits]  # rounded once: see the module of the books; signs of Lion flip near zero
+    assert gap < {8: 0.03, 4: 0.5}[bits]  # rounded once: see jgd.core.codebooks; signs of Lion flip near zero
 
 
 @pytest.mark.parametrize("name", FEW)

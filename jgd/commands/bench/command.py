@@ -10,7 +10,7 @@ from typing import Any
 from jgd.commands.bench.cases import CASES, DEFAULT, load_cases
 from jgd.commands.bench.peers import PEERS, STEPS, TOLERANCE, load_peers
 from jgd.commands.bench.report import bench_report
-from jgd.commands.bench.rows import HEADER, Row, as_json, busy, cells, measure_case, remarks
+from jgd.commands.bench.rows import HEADER, Row, as_json, cells, load_warning, measure_case, remarks
 from jgd.commands.bench.target import add_target
 from jgd.commands.bench.trees import KNOWN, Tree, load_tree
 from jgd.commands.options import add_command, line_of, to_folder, to_kind
@@ -76,7 +76,7 @@ def bench(options: argparse.Namespace) -> int:
     require("matplotlib", "the report's pictures")
     cases, peers, tree = load_cases(options.optimizers), load_peers(options.peers), load_tree(options.params)
     with new_folder(options.out, f"bench-{Path(options.params).stem}") as folder:
-        warning, rows = busy(), []
+        warning, rows = load_warning(), []
         with Progress("bench", len(cases), show=False if options.json else None) as progress:
             for done, (name, case) in enumerate(cases.items()):
                 progress.update(done, name)

@@ -118,7 +118,7 @@ def _against(row: Row) -> str:
     return f"{'' if row.verdict else '~'}{row.ratio.ratio:.2f}x"
 
 
-def busy() -> str:
+def load_warning() -> str:
     """Return a warning if others keep this machine's cores busy; empty if not, or if nobody tells."""
     load, cores = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, machine()["cores"]
     if load < BUSY * cores:

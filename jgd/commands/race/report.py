@@ -14,7 +14,7 @@ from jgd.sweep.report.captions import caption_of
 from jgd.sweep.report.page import cost_facts
 from jgd.sweep.report.tables import interval_cell, scale_of, space_cell
 from jgd.sweep.result import Result
-from jgd.sweep.results.statistics import ahead
+from jgd.sweep.results.statistics import is_clearly_better
 from jgd.sweep.results.text import interval_meaning, interval_phrase
 from jgd.sweep.spaces.space import short
 
@@ -61,7 +61,7 @@ def _verdict(result: Result, standings: Sequence[RaceRow]) -> str:
 def _behind(result: Result) -> int:
     """Tell how many optimizers' best settings are worse than the best one's, by the sign test over seeds in pairs."""
     best, *others = (result.values[row.trial.number] for row in result.standings())
-    return sum(ahead(best, other, result.settings.mode) for other in others)
+    return sum(is_clearly_better(best, other, result.settings.mode) for other in others)
 
 
 def _table(result: Result, standings: Sequence[RaceRow]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @contextmanager
-def beside(executor: Any, call: Callable[[Any], None], asked: Any, count: int) -> Iterator[list[Any]]:
+def submitted(executor: Any, call: Callable[[Any], None], asked: Any, count: int) -> Iterator[list[Any]]:
     """Submit `call(asked)` so often; at the end the futures are waited for, and one that failed is warned of."""
     futures = [executor.submit(call, asked) for _ in range(count)] if executor else []
     try:

@@ -166,9 +166,9 @@ def train_in_rounds(
             outcome = engine.execute(trials, groups, [layouts[key] for key in keys], list(names), line, store, before)
             before, seconds = outcome.records, seconds + np.array([outcome.compile_seconds, outcome.run_seconds])
             for key, report in zip(keys, outcome.groups, strict=True):
-                reports[key] = together(reports[key], report) if key in reports else report
+                reports[key] = add_reports(reports[key], report) if key in reports else report
             result = _result(trials, settings, outcome, list(reports.values()), seconds)
-            proposals.tell(asked, *_became(result, [trial.number for trial in asked]))
+            proposals.tell(asked, *_losses_and_ends(result, [trial.number for trial in asked]))
             if outcome.requested:
                 break
             asked = proposals.ask(following[0]) if following else []
@@ -191,14 +191,14 @@ def _expected(trials: Sequence[Trial], sizes: Sequence[int], settings: Settings)
     return (len(trials) + spaces * sum(sizes)) * len(settings.seeds) * settings.steps
 
 
-def together(a: GroupReport, b: GroupReport) -> GroupReport:
+def add_reports(a: GroupReport, b: GroupReport) -> GroupReport:
     """Add the costs of two rounds of one group."""
     layout = a.layout._replace(chunks=a.layout.chunks + b.layout.chunks)
     spaces = tuple(dict.fromkeys(a.spaces + b.spaces))
     return GroupReport(spaces, a.trials + b.trials, layout, a.seconds + b.seconds, a.lane_steps + b.lane_steps)
 
 
-def _became(result: Outcomes, trials: Sequence[int]) -> tuple[list[float], list[int | None]]:
+def _losses_and_ends(result: Outcomes, trials: Sequence[int]) -> tuple[list[float], list[int | None]]:
     """Return what samplers are told of trials: losses, and for pruned ones the steps after which they had them.
 
     They are medians over seeds: of the final values, or of the last ones, by which rules have judged. What was ended

@@ -101,7 +101,7 @@ def compare_pairs(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0
     return Paired(_summary(losses, mode, confidence), float(np.mean((losses < 0) + 0.5 * (losses == 0))))
 
 
-def ahead(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0.95) -> bool:
+def is_clearly_better(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0.95) -> bool:
     """Tell whether f[seeds] are better than f[seeds] in so many seeds that `compare`'s interval leaves out a tie."""
     ours, theirs = as_loss(np.asarray(a, float), mode), as_loss(np.asarray(b, float), mode)
     k, level = median_ranks(len(ours), confidence)

@@ -27,7 +27,7 @@ class Proposals:
 
     `where(params)` says whether a trial's values by name go together; points for which it is false are drawn again,
     and a sampler hears of them as failures. A setting of a space that has only so many is one trial: where a sampler
-    proposes it again, it hears what became of that one, and another is drawn, until there are none. With `repeats`, as
+    proposes it again, it hears the outcome of that one, and another is drawn, until there are none. With `repeats`, as
     a population needs, all are trials. Where so many are `wanted`, fewer are warned of.
     """
 
@@ -78,7 +78,7 @@ class Proposals:
             rows = space.rows.pop(trial.number, [])
             heard.setdefault(trial.space, []).extend((row, float(loss), steps) for row in rows)
             if space.size is not None:
-                space.known[setting_at(space.axes, trial.units)].became = float(loss), steps
+                space.known[setting_at(space.axes, trial.units)].outcome = float(loss), steps
         for name, rows in heard.items():
             if (sampler := named[name].sampler) is not None and rows:
                 _tell(sampler, rows)
@@ -161,10 +161,10 @@ class Proposals:
                     space.known[setting] = known
                 if accepted:
                     kept.append((known.rows, point))
-            if row is not None and known.became is None:
+            if row is not None and known.outcome is None:
                 known.rows.append(row)
-            elif row is not None and known.became is not None:
-                heard.append((row, *known.became))
+            elif row is not None and known.outcome is not None:
+                heard.append((row, *known.outcome))
         if heard and space.sampler is not None:
             _tell(space.sampler, heard)
 
@@ -207,7 +207,7 @@ class _Setting:
     """A setting that has been proposed."""
 
     rows: list[int]  # its numbers among the sampler's points, which have not been told of it
-    became: tuple[float, int | None] | None  # its loss, and the steps after which a rule has ended it
+    outcome: tuple[float, int | None] | None  # its loss, and the steps after which a rule has ended it
 
 
 @dataclasses.dataclass(eq=False)
@@ -248,7 +248,7 @@ def _is_flag(answer: Any) -> bool:
 
 
 def _tell(sampler: Sampler, heard: Sequence[tuple[int, float, int | None]]) -> None:
-    """Tell a sampler what became of points: number, loss, and the steps after which a rule has ended it."""
+    """Tell a sampler the outcomes of points: number, loss, and the steps after which a rule has ended it."""
     if isinstance(sampler, HearsOfPruned):
         if ended := [row for row in heard if row[2] is not None]:
             sampler.tell_pruned(*zip(*ended, strict=True))

@@ -1,4 +1,4 @@
-"""Where distributions stand in a space, and what a person would call them."""
+"""Where distributions stand in a space, and their names."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.tree_util import Partial
 
-from jgd.core.given import part_name, spoken_path
+from jgd.core.given import argument_path, part_name
 from jgd.core.values import parameter_names, shortest_name
 from jgd.sweep.spaces.distributions import Distribution, Parts, Structural
 
@@ -19,7 +19,7 @@ class Place(NamedTuple):
 
     distribution: Distribution
     path: Path
-    spoken: Path
+    argument_path: Path
     name: str
     when: tuple[tuple[int, int], ...]  # ids of choices, and their options
 
@@ -31,18 +31,20 @@ def places(space: Any) -> list[Place]:
     tell it from those of all other leaves. Arguments of a `Partial` are called as its function calls them.
     """
     rows, found = list(_rows(space, (), (), ())), []
-    said: dict[Path, str] = {}
+    called: dict[Path, str] = {}
     for row in rows:
         if not isinstance(row.leaf, Distribution):
             continue
         if row.alone:  # an option has only a label, which says little without the choice's name
-            name = f"{said[row.path[:-1]]}.{row.path[-1]}"
+            name = f"{called[row.path[:-1]]}.{row.path[-1]}"
         else:
             # A choice is named as if it were a number, which has nothing inside.
-            others = [one.spoken for one in rows if not _is_choice(one.leaf) and one.path[: len(row.path)] != row.path]
-            name = ".".join(shortest_name(row.spoken, others))
-        said[row.path] = name
-        found.append(Place(row.leaf, row.path, row.spoken, name, row.when))
+            others = [
+                one.argument_path for one in rows if not _is_choice(one.leaf) and one.path[: len(row.path)] != row.path
+            ]
+            name = ".".join(shortest_name(row.argument_path, others))
+        called[row.path] = name
+        found.append(Place(row.leaf, row.path, row.argument_path, name, row.when))
     return found
 
 
@@ -59,53 +61,53 @@ def names_of(groups: Sequence[Sequence[Place]]) -> list[str]:
 
 
 def _shared_name(group: Sequence[Place]) -> str:
-    ends = {place.spoken[-1] for place in group}
+    ends = {place.argument_path[-1] for place in group}
     return ends.pop() if len(group) > 1 and len(ends) == 1 else group[0].name
 
 
 class _Row(NamedTuple):
-    """A leaf of a space or of a part of it, with its path, and that as a person would say it."""
+    """A leaf of a space or of a part of it, with its path, and that by the names of arguments."""
 
     leaf: Any
     path: Path
-    spoken: Path
+    argument_path: Path
     when: tuple[tuple[int, int], ...]
     alone: bool  # whether it is an option itself
 
 
-def _rows(node: Any, path: Path, spoken: Path, when: tuple[tuple[int, int], ...]) -> Iterator[_Row]:
+def _rows(node: Any, path: Path, named: Path, when: tuple[tuple[int, int], ...]) -> Iterator[_Row]:
     for keys, words, leaf in _leaves(node, (), ()):
-        here, said = path + keys, spoken + words
-        yield _Row(leaf, here, said, when, not keys)
+        here, called = path + keys, named + words
+        yield _Row(leaf, here, called, when, not keys)
         if _is_choice(leaf) and not isinstance(leaf, Structural):
             for i, (label, option) in enumerate(zip(leaf.labels, leaf.options, strict=True)):
-                yield from _rows(option, (*here, label), (*said, label), (*when, (id(leaf), i)))
+                yield from _rows(option, (*here, label), (*called, label), (*when, (id(leaf), i)))
 
 
-def _leaves(node: Any, path: Path, spoken: Path) -> Iterator[tuple[Path, Path, Any]]:
+def _leaves(node: Any, path: Path, named: Path) -> Iterator[tuple[Path, Path, Any]]:
     """Yield every leaf, and every distribution where structure stands, with its path from `node`."""
     if isinstance(node, Distribution):
-        yield path, spoken, node
+        yield path, named, node
     elif isinstance(node, Partial):
         names = parameter_names(node)
         for i, child in enumerate(node.args):
             name = names[i] if i < len(names) else str(i)
-            yield from _leaves(child, (*path, "0", str(i)), (*spoken, name))
+            yield from _leaves(child, (*path, "0", str(i)), (*named, name))
         for name in sorted(node.keywords):
-            yield from _leaves(node.keywords[name], (*path, "1", name), (*spoken, name))
+            yield from _leaves(node.keywords[name], (*path, "1", name), (*named, name))
     elif is_record(node):
         for field in dataclasses.fields(node):
             value = getattr(node, field.name)
             if field.metadata.get("kind") != "static" or isinstance(value, Distribution):
                 for keys, words, leaf in _leaves(value, (field.name,), (field.name,)):
-                    yield path + keys, spoken + spoken_path(node, keys, words), leaf
+                    yield path + keys, named + argument_path(node, keys, words), leaf
     else:
         for keys, child in jax.tree_util.tree_leaves_with_path(node, is_leaf=lambda x: x is not node):
             if keys:
                 name = part_name(keys[0])
-                yield from _leaves(child, (*path, name), (*spoken, name))
+                yield from _leaves(child, (*path, name), (*named, name))
             else:
-                yield path, spoken, child
+                yield path, named, child
 
 
 def is_record(node: Any) -> bool:

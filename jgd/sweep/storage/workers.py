@@ -75,7 +75,7 @@ class Peers:
             status = path.stat()
             version = status.st_mtime_ns, status.st_ino, status.st_size
             if path not in self._seen or self._seen[path].version != version:
-                meta = storage.peek(path)
+                meta = storage.read_metadata(path)
                 self._seen[path] = _Seen(version, meta.get("worker", ""), meta.get("running", False))
 
     def _file(self, worker: str) -> Path:

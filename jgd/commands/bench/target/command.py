@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jgd.commands.bench.target.contest import MEASURES, Budget, Round, costs, play, standings
+from jgd.commands.bench.target.contest import MEASURES, Budget, Round, costs, run_round, standings
 from jgd.commands.bench.target.goals import Goal, goals_of
 from jgd.commands.bench.target.report import target_cells, target_header, target_report
 from jgd.commands.devices import describe_devices, use_every_core
@@ -92,7 +92,7 @@ def target(options: argparse.Namespace) -> int:
                     print(f"{goal.name}: {count(len(optimizers), 'optimizer')} to {goal} on {devices} ...", flush=True)
                 PROGRAMS.clear()
                 with fresh_programs():  # for each, as the next may be the same task with another target
-                    one = play(goal, optimizers, budget, partial(line.begin, number))
+                    one = run_round(goal, optimizers, budget, partial(line.begin, number))
                 if one is None:
                     break
                 rounds.append(one)

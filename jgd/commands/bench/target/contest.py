@@ -73,7 +73,7 @@ class Drawn:
         """Do nothing: the points do not depend on the values."""
 
 
-def play(
+def run_round(
     goal: Goal, optimizers: Mapping[str, Transform], budget: Budget, begin: Callable[[int], None] = lambda study: None
 ) -> Round | None:
     """Sweep each study until its lanes are at the target, then time a lone run of each optimizer.

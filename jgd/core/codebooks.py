@@ -1,4 +1,4 @@
-"""Code books: the levels that numbers up to 1 are stored as, and the place of a number among them."""
+"""Codebooks: the levels that numbers up to 1 are stored as, and the place of a number among them."""
 
 import functools
 import itertools
@@ -12,10 +12,10 @@ import numpy as np
 
 Levels = np.ndarray
 DECADES = 12  # of a second moment that the logarithmic code spans: six of its root
-SLOPE_CHANGE = 1e-3  # relative, between neighbouring gaps of a book: below it is rounding
+SLOPE_CHANGE = 1e-3  # relative, between neighbouring gaps of a codebook: below it is rounding
 
 
-class Book(NamedTuple):
+class Codebook(NamedTuple):
     """A code of numbers y, one for blocks of both signs and one for those without negative entries.
 
     `signed` and `unsigned` are the levels f32[2^bits] in the order of their codes. `place(y)` is where y lies among the
@@ -31,8 +31,8 @@ class Book(NamedTuple):
 
 
 @functools.cache
-def book(code: str, bits: int) -> Book:
-    """Return the book of a code: "log", "dynamic" or "companded" with 8 bits, "log" or "dynamic" with 4.
+def codebook(code: str, bits: int) -> Codebook:
+    """Return the codebook of a code: "log", "dynamic" or "companded" with 8 bits, "log" or "dynamic" with 4.
 
     log         Signed: the dynamic levels without 1, divided by the largest, so that both signs end at 1. Unsigned:
                 zero and 255 levels over 12 decades, each 11.5 % above the last, roots 5.6 %. With 4
@@ -54,7 +54,7 @@ def book(code: str, bits: int) -> Book:
     return known[code, bits]()
 
 
-def _log8() -> Book:
+def _log8() -> Codebook:
     middles = _middles(7, signed=True)
     positive = np.concatenate([[0.0], middles / middles[-1]])
     place = _by_lines(positive)
@@ -68,10 +68,10 @@ def _log8() -> Book:
         return jnp.where(y > 0, jnp.maximum(lower + above, 1.0), y)
 
     signed = np.concatenate([[-1.0], -positive[:0:-1], positive])  # code 0 is spare
-    return Book(_f32(signed), _f32(unsigned), lambda y: 128 + jnp.sign(y) * place(jnp.abs(y)), place_unsigned, 1)
+    return Codebook(_f32(signed), _f32(unsigned), lambda y: 128 + jnp.sign(y) * place(jnp.abs(y)), place_unsigned, 1)
 
 
-def _dynamic8() -> Book:
+def _dynamic8() -> Codebook:
     middles = _middles(7, signed=True)
     signed = np.concatenate([-middles[::-1], [0.0], middles, [1.0]])
     unsigned = np.concatenate([[0.0], _middles(7, signed=False), [1.0]])
@@ -80,10 +80,10 @@ def _dynamic8() -> Book:
     def place_signed(y: jax.Array) -> jax.Array:
         return jnp.maximum(127 + jnp.sign(y) * place(jnp.abs(y)), 0.0)
 
-    return Book(_f32(signed), _f32(unsigned), place_signed, place_unsigned, 1)
+    return Codebook(_f32(signed), _f32(unsigned), place_signed, place_unsigned, 1)
 
 
-def _companded8() -> Book:
+def _companded8() -> Codebook:
     def level(k: jax.Array | np.ndarray) -> jax.Array | np.ndarray:
         return k / (254 - k)
 
@@ -99,23 +99,23 @@ def _companded8() -> Book:
 
     positive = np.asarray(level(np.arange(128.0)))
     signed = np.concatenate([[-1.0], -positive[:0:-1], positive])
-    return Book(_f32(signed), _f32((np.arange(256) / 255) ** 2), place_signed, place_unsigned, 1)
+    return Codebook(_f32(signed), _f32((np.arange(256) / 255) ** 2), place_signed, place_unsigned, 1)
 
 
-def _log4() -> Book:
+def _log4() -> Codebook:
     middles = _middles(3, signed=True)
     positive = np.concatenate([[0.0], middles / middles[-1]])
     signed = np.concatenate([[-1.0], -positive[:0:-1], positive])
     return _of_few(signed, (np.arange(1, 17) / 16) ** 2)
 
 
-def _dynamic4() -> Book:
+def _dynamic4() -> Codebook:
     middles = _middles(3, signed=True)
     return _of_few(np.concatenate([-middles[::-1], [0.0], middles, [1.0]]), np.arange(1, 17) / 16)
 
 
-def _of_few(signed: Levels, unsigned: Levels) -> Book:
-    """Return a book of sixteen levels, among which places are found by comparing with all of them."""
+def _of_few(signed: Levels, unsigned: Levels) -> Codebook:
+    """Return a codebook of sixteen levels, among which places are found by comparing with all of them."""
 
     def place(levels: Levels) -> Callable[[jax.Array], jax.Array]:
         first = int(levels[0] == levels[1])  # a spare code
@@ -129,7 +129,7 @@ def _of_few(signed: Levels, unsigned: Levels) -> Book:
 
         return placed
 
-    return Book(_f32(signed), _f32(unsigned), place(signed), place(unsigned), 0)
+    return Codebook(_f32(signed), _f32(unsigned), place(signed), place(unsigned), 0)
 
 
 def _middles(decades: int, *, signed: bool) -> Levels:
