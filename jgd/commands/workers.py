@@ -70,12 +70,12 @@ def with_workers(
     unless given.
     """
     refuse_accelerators(len(parts))
-    with LocalWorkers(folder, parts[1:], task=task, space=space, lanes=options.lanes) as crew:
+    with LocalWorkers(folder, parts[1:], task=task, space=space, lanes=options.lanes) as workers:
         result = call()
     if result.interrupted and len(parts) > 1:  # what the workers have written since
         spent = {"compilations": result.compilations, "compile_seconds": result.compile_seconds}
         result = dataclasses.replace(load(folder), **spent)
-    return result, not crew.failed
+    return result, not workers.failed
 
 
 def refuse_accelerators(processes: int) -> None:

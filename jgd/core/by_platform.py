@@ -17,10 +17,12 @@ def by_platform(cpu: Callable[..., Any], default: Callable[..., Any], *args: Any
     known = ON_CPU.get()
     if known is not None:
         return (cpu if known else default)(*args)
-    return jax.lax.platform_dependent(*args, cpu=_knowing(True, cpu), default=_knowing(False, default))
+    return jax.lax.platform_dependent(*args, cpu=_with_platform(True, cpu), default=_with_platform(False, default))
 
 
-def _knowing(on_cpu: bool, function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_platform(on_cpu: bool, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function that is being traced know whether it is for a CPU."""
+
     def call(*args: Any) -> Any:
         token = ON_CPU.set(on_cpu)
         try:
