@@ -19,7 +19,7 @@ from jgd.health.evaluating import look_at_evaluation
 from jgd.health.finding import Thresholds
 from jgd.health.layers import Looked, look
 from jgd.health.leaves import measure_leaves, redrawn
-from jgd.health.measured import Measured
+from jgd.health.measured import Labels, Measured
 from jgd.health.noise_scale import NoiseScale, largest_batch, noise_scale
 from jgd.health.sharpness import critical_step, edge_of, sharpness
 from jgd.health.starting import EXAMPLES, STARTING, model_of, without_stream
@@ -116,7 +116,7 @@ def measure_health(
     return Measured(
         looked, leaves, _sizes(batch), count_distinct(batch), _noise(task, carry, seed, most), float(sharp), edge,
         float(critical), max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
-        _linearity(task, carry, one, key), _classes(looked, batch), _misfit(looked, batch),
+        _linearity(task, carry, one, key), _labels(looked, batch),
         float(clipped_share(optimizer, first, global_norm(first))),
         _memory(optimizer, carry, first, params, looked.loss),
         share_in_average(task, carry.params, carry.model_state, later.model_state, batch, key),
@@ -222,28 +222,16 @@ def chained_rates(node: Any) -> int:
     return sum(map(chained_rates, node.links)) if isinstance(node, Links) else 0
 
 
-def _classes(looked: Looked, batch: Any) -> int:
-    """Count the classes where the last product has a unit for each, and the data have whole numbers below it."""
-    last = looked.products()[-1].tap if looked.products() else None
-    labels = [x for x in jax.tree.leaves(batch) if jnp.issubdtype(x.dtype, jnp.integer) and x.size]
-    if last is None or not labels or not last.units:
-        return 0
-    count = int(np.prod([last.shape[i] for i in last.units]))
-    return count if count > 1 and any(int(jnp.max(x)) < count for x in labels) else 0
-
-
-def _misfit(looked: Looked, batch: Any) -> tuple[str, int, int, int] | None:
-    """Find labels beyond the classes of the loss's softmax: counted from 1, or any where the loss is not finite."""
+def _labels(looked: Looked, batch: Any) -> Labels | None:
+    """Find the whole numbers of the data that are labels of the loss's softmax: by their shape, or the only ones."""
     made = looked.logits[-1].tap if looked.logits else None
     if made is None or made.units != (len(made.shape) - 1,):
         return None
-    count, rows = made.shape[-1], jax.tree_util.tree_leaves_with_path(batch)
-    labels = [(path, x) for path, x in rows if jnp.issubdtype(x.dtype, jnp.integer) and x.shape == made.shape[:-1]]
-    ends = [(_data_name(path), int(jnp.min(x)), int(jnp.max(x)), count) for path, x in labels]
-    if len(ends) != 1 or ends[0][2] < count:
-        return None
-    from_one = ends[0][1] >= 1 and ends[0][2] == count
-    return ends[0] if from_one or not np.isfinite(looked.loss) else None
+    rows = jax.tree_util.tree_leaves_with_path(batch)
+    whole = [(path, x) for path, x in rows if jnp.issubdtype(x.dtype, jnp.integer) and x.size]
+    some = [(path, x) for path, x in whole if x.shape == made.shape[:-1]] or whole
+    found = [Labels(_data_name(path), int(jnp.min(x)), int(jnp.max(x)), made.shape[-1]) for path, x in some]
+    return found[0] if len(found) == 1 else None
 
 
 def _memory(optimizer: Transform, carry: Carry, grads: Any, run: Any, loss: float) -> float:

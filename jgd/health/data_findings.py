@@ -1,5 +1,6 @@
 """Findings about the data: their size, labels without a class, and examples that are the same."""
 
+import math
 from collections.abc import Iterator
 
 from jgd.core.finding import BROKEN, WATCH, Finding
@@ -25,9 +26,11 @@ def scale_findings(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def label_findings(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    """Find labels that no class of the loss belongs to."""
-    if m.misfit is not None:
-        name, least, largest, count = m.misfit
+    """Find labels that no class of the loss belongs to: counted from 1, or any where the loss is not finite."""
+    if m.labels is None or m.labels.largest < m.labels.classes:
+        return
+    name, least, largest, count = m.labels
+    if (least >= 1 and largest == count) or not math.isfinite(m.looked.loss):
         yield Finding(
             BROKEN, name, "largest label", largest, f"below {count}, the number of classes",
             f"labels run from {least} to {largest}, and one without a class makes NaN, or gives nothing to learn",

@@ -19,19 +19,22 @@ COUNTS = math.log(100)  # of a fall or a growth over all layers
 
 def layer_findings(looked: Looked, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong with the layers alone, the worst first, and of one severity causes first."""
-    rules = (
-        nonfinite_findings,
-        broadcast_findings,
-        axis_findings,
-        dead_findings,
-        alike_findings,
-        attention_findings,
-        signal_findings,
-    )
-    return worst_first(finding for rule in rules for finding in rule(looked, thresholds))
+    return worst_first((*cause_findings(looked, thresholds), *signal_findings(looked, thresholds)))
 
 
-def nonfinite_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+def cause_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+    """Find what would spoil any training: what is not finite or dead, units that are alike, outputs met wrongly."""
+    for rule in (_nonfinite, _broadcast, _axis, _dead, _alike):
+        yield from rule(looked, t)
+
+
+def signal_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+    """Find logits of attention that are too large, a signal that vanishes or explodes, and what is saturated."""
+    for rule in (attention_findings, _slope, _saturated):
+        yield from rule(looked, t)
+
+
+def _nonfinite(looked: Looked, t: Thresholds) -> Iterator[Finding]:
     """Find the first of layers, loss and gradients that is not finite."""
     bad = [layer for layer in looked.layers if float(np.max(layer.nonfinite)) > float(t.nonfinite)]
     if bad:
@@ -59,7 +62,7 @@ def nonfinite_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def broadcast_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+def _broadcast(looked: Looked, t: Thresholds) -> Iterator[Finding]:
     """Find a loss in which the output of each example meets the label of each other one."""
     if n := looked.crossed:
         yield Finding(
@@ -69,7 +72,7 @@ def broadcast_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def dead_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+def _dead(looked: Looked, t: Thresholds) -> Iterator[Finding]:
     """Find layers whose units are zero on every example, up to the first of which none is alive."""
     for layer in looked.layers:
         share = float(np.max(layer.dead))
@@ -85,7 +88,7 @@ def dead_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
                 return
 
 
-def axis_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+def _axis(looked: Looked, t: Thresholds) -> Iterator[Finding]:
     """Find a loss whose softmax is taken over the examples, and not over the classes that its layer has."""
     units = {f"{layer.tap.name} {LOGITS}": layer.tap for layer in looked.products()}
     for logits in looked.logits:
@@ -101,7 +104,7 @@ def axis_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def alike_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+def _alike(looked: Looked, t: Thresholds) -> Iterator[Finding]:
     """Find the first layer all of whose units are alike, and stay so."""
     for layer in looked.layers:
         if np.any(layer.alike):
@@ -113,8 +116,8 @@ def alike_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
             return
 
 
-def signal_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
-    """Find a signal that vanishes or explodes on its way back, and the first layer that is saturated."""
+def _slope(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+    """Find a signal that vanishes or explodes on its way back."""
     fall, count = slope(looked.products())
     if severity := severity_of_slope(fall, count, t):
         vanishing, usual = fall > 0, t.slope if severity == BROKEN else t.watched_slope
@@ -130,6 +133,10 @@ def signal_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
             "use He's or orthogonal initialisation, residual connections or normalisation" if vanishing else
             "lower the gain of the initialisation, normalise, or clip the gradient",
         )  # fmt: skip
+
+
+def _saturated(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+    """Find the first layer that is saturated."""
     for layer in looked.layers:
         share = float(np.max(layer.saturated))
         if share > float(t.saturated):

@@ -10,6 +10,15 @@ from jgd.health.sharpness import Edge
 from jgd.health.trials import RateTrials
 
 
+class Labels(NamedTuple):
+    """Hold the ends of whole numbers in the data that stand for the classes of the loss's softmax."""
+
+    name: str
+    least: int
+    largest: int
+    classes: int
+
+
 class Measured(NamedTuple):
     """Hold all that a check-up has measured."""
 
@@ -26,8 +35,7 @@ class Measured(NamedTuple):
     rates: dict[str, tuple[float, float, float]]  # learning rates: at first, now and after the trials
     chained: int  # learning rates that one chain applies one after another
     linearity: float  # relative difference of the loss of a batch and of the mean over its halves
-    classes: int  # of a classifier, as far as its outputs and labels tell; 0 elsewhere
-    misfit: tuple[str, int, int, int] | None  # labels beyond the classes: their name, least, largest, number of classes
+    labels: Labels | None  # None where the loss has no softmax over classes, or several arrays could be its labels
     clipped: float  # share of the first gradient that is clipped; NaN without a clip
     memory: float  # of a run: root of Adam's second moment over the gradient, less what the loss fell; NaN elsewhere
     averaged: float  # share of the parameters in the weights of the loss, where their average is the rest; else 1

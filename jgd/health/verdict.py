@@ -7,18 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
-from jgd.health.attention_findings import attention_findings
 from jgd.health.data_findings import label_findings, repeated_findings, scale_findings
 from jgd.health.evaluation_findings import evaluation_findings
 from jgd.health.finding import Thresholds
-from jgd.health.layer_findings import (
-    alike_findings,
-    axis_findings,
-    broadcast_findings,
-    dead_findings,
-    nonfinite_findings,
-    signal_findings,
-)
+from jgd.health.layer_findings import cause_findings, signal_findings
 from jgd.health.layers import Layer
 from jgd.health.leaf_findings import (
     apart_findings,
@@ -46,12 +38,10 @@ def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     # With a rate that is well, what cannot be learnt by heart is no matter of the labels.
     trials = (heart, pairs) if heart and not rate else (pairs, rate, heart)
     rules = (
-        scale_findings(m, t), label_findings(m, t), nonfinite_findings(looked, t), broadcast_findings(looked, t),
-        axis_findings(looked, t), dead_findings(looked, t), alike_findings(looked, t), unconnected_findings(m, t),
+        scale_findings(m, t), label_findings(m, t), cause_findings(looked, t), unconnected_findings(m, t),
         _ended(m, t), still_findings(m, t), short_findings(m, t), _direction(m, t), _averaged(m, t),
-        attention_findings(looked, t), signal_findings(looked, t), _sum(m, t), _start(m, t), _unbounded(m, t),
-        apart_findings(m, t), decay_findings(m, t), *trials, evaluation_findings(m, t), repeated_findings(m, t),
-        _smaller(m, t),
+        signal_findings(looked, t), _sum(m, t), _start(m, t), _unbounded(m, t), apart_findings(m, t),
+        decay_findings(m, t), *trials, evaluation_findings(m, t), repeated_findings(m, t), _smaller(m, t),
     )  # fmt: skip
     return tuple(finding for rule in rules for finding in rule)
 
@@ -190,11 +180,16 @@ def _sum(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def _start(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    if m.fresh and not _is_sum(m) and m.classes and m.looked.loss > float(t.loss_at_start) * math.log(m.classes):
+    if not m.fresh or m.labels is None:
+        return
+    # A loss may be a sum over tokens: also the cross-entropy of its outputs and labels at random is to be as large.
+    logits, classes = m.looked.logits[-1], m.labels.classes
+    first = min(m.looked.loss, float(np.mean(np.sqrt(logits.z_loss) - logits.mean)))
+    if first > float(t.loss_at_start) * math.log(classes):
         yield Finding(
-            SLOW, "the loss", "first value", m.looked.loss, f"about {math.log(m.classes):.3g}, the logarithm of "
-            f"{m.classes} classes", "the outputs are large before anything was learnt", "draw the last layer's "
-            "parameters smaller, or normalise what enters it",
+            SLOW, "the loss", "first value", first, f"about {math.log(classes):.3g}, the logarithm of {classes} "
+            "classes", "the outputs are large before anything was learnt", "draw the last layer's parameters smaller, "
+            "or normalise what enters it",
         )  # fmt: skip
 
 

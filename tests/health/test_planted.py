@@ -17,6 +17,7 @@ from jgd.health.decay import decays_of
 from jgd.health.finding import Thresholds
 from jgd.health.leaf_findings import apart_findings, short_findings
 from jgd.health.leaves import MeasuredLeaf
+from jgd.health.measured import Labels
 from jgd.health.verdict import verdict
 
 DRAW = np.random.default_rng(0)
@@ -82,7 +83,7 @@ def test_measurements_of_which_causes_are_said(trained):
     assert first_of(trained, trials=unlearnt).startswith("the model: ")
     assert first_of(trained, trials=unlearnt._replace(by_heart=0.0)).startswith("the data: ")
     assert "half precision rounds their sum" in first_of(trained, linearity=0.34)
-    labels = first_of(trained, misfit=("data['y']", 1, 3, 3))
+    labels = first_of(trained, labels=Labels("data['y']", 1, 3, 3))
     assert labels.startswith(
         "data['y']: largest label is 3, expected below 3, the number of classes; labels run from 1"
     )
@@ -92,6 +93,22 @@ def test_measurements_of_which_causes_are_said(trained):
     slow = trials._replace(before=1.0, after=np.array([1.0, 0.999, 0.99, 0.9]))
     assert re.match("the optimizer's rate: .*too low", first_of(trained, trials=slow))
     assert "of another run or of a spike" in first_of(trained, trials=slow, memory=1e4)
+
+
+def test_a_first_loss_is_large_by_its_outputs_alone(trained):
+    """A sum over the tokens of an example is large with outputs of any size."""
+    (logits,) = trained.measured.looked.logits
+
+    def first(z_loss):
+        shown = logits._replace(z_loss=np.array(z_loss), mean=np.array(0.0))
+        return verdict(
+            trained.measured._replace(fresh=True, looked=trained.measured.looked._replace(loss=20.0, logits=(shown,))),
+            trained.thresholds,
+        )
+
+    assert not first(np.log(3.0) ** 2)
+    (found,) = first(400.0)
+    assert "the outputs are large before anything was learnt" in str(found)
 
 
 def test_labels_that_are_counted_from_one():
