@@ -1,5 +1,6 @@
 """The check-up: one call that looks at a model, its gradients, its optimizer and its data, and says what is wrong."""
 
+import contextlib
 import dataclasses
 from functools import partial
 from typing import Any
@@ -112,7 +113,7 @@ def measure_health(
         fixed_leaves(optimizer, carry.params), decays_of(optimizer, carry.params, first),
     )  # fmt: skip
     edge = edge_of(optimizer, later.opt_state, later.params)
-    sharp, critical = _curvature(task, later, batch, one, updates, edge and edge.scale, key)
+    sharp, critical = measure_curvature(task, later, batch, one, updates, edge and edge.scale, key)
     return Measured(
         looked, leaves, _sizes(batch), count_distinct(batch), _noise(task, carry, seed, most), float(sharp), edge,
         float(critical), max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
@@ -161,17 +162,21 @@ def _noise(task: Task, carry: Carry, seed: int, most: int) -> NoiseScale | None:
 
 
 @jax.jit
-def _curvature(
+def measure_curvature(
     task: Task, carry: Carry, examples: Any, batch: Any, updates: Any, scale: Any, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Return the sharpness of the loss of the examples, and the critical multiple of the updates on their own batch."""
+    """Return the sharpness of the loss of the examples, and the critical multiple of the updates on their own batch.
+
+    The sharpness is NaN of complex parameters, and where no second derivative is known, as of a `custom_vjp` whose rules call it.
+    """
 
     def loss(batch: Any, params: Params) -> jax.Array:
         return loss_and_metrics(task, params, carry.model_state, batch, key)[0]
 
-    if any(jnp.iscomplexobj(x) for x in jax.tree.leaves(carry.params)):
-        return jnp.float32(jnp.nan), critical_step(partial(loss, batch), carry.params, updates)
-    sharp = sharpness(partial(loss, examples), carry.params, scale)
+    sharp = jnp.float32(jnp.nan)
+    if not any(jnp.iscomplexobj(x) for x in jax.tree.leaves(carry.params)):
+        with contextlib.suppress(TypeError, ValueError, NotImplementedError):
+            sharp = sharpness(partial(loss, examples), carry.params, scale)
     return sharp, critical_step(partial(loss, batch), carry.params, updates)
 
 

@@ -25,8 +25,8 @@ class Thresholds:
     attention       Largest modulus of what enters a softmax of attention, masked entries left out: above 50 it is to be
                     watched, and 1e4 diverges (Wortsman et al. 2023, arXiv:2309.14322).
     sharpness       Largest sharpness of the loss, as a multiple of that at which the optimizer diverges.
-    timid           Smallest sharpness as such a multiple: below it a rate is too low as soon as ten times it lowers the
-                    loss by 1.3 times as much.
+    timid           Smallest sharpness as such a multiple: below it a rate is to be watched as soon as ten times it
+                    lowers the loss by 1.3 times as much.
     nonfinite       Largest share of entries that are NaN or infinite.
     successive      Smallest cosine of successive gradients of the full batch: below it the iterates bounce.
     decay           Largest share of a leaf that weight decay takes away in a step.

@@ -66,7 +66,7 @@ def _broadcast(looked: Looked, t: Thresholds) -> Iterator[Finding]:
     """Find a loss in which the output of each example meets the label of each other one."""
     if n := looked.crossed:
         yield Finding(
-            BROKEN, "the loss", "numbers in which outputs meet the data", n * n, f"{n}, one for each example",
+            BROKEN, "the loss", "numbers in which outputs meet the data", n * n, f"{n}, one for each output",
             f"shapes ({n}, 1) and ({n},) broadcast to ({n}, {n}), so that each output is compared with all labels",
             "give outputs and labels one shape: squeeze the outputs, or add an axis to the labels",
         )  # fmt: skip

@@ -47,7 +47,7 @@ class Looked(NamedTuple):
     finite: Params  # whether each leaf's gradient is finite
     layers: tuple[Layer, ...]
     logits: tuple[Layer, ...]  # that enter the softmaxes of the loss
-    crossed: int = 0  # examples, where the outputs of all meet the data of all; else 0
+    crossed: int = 0  # examples or their tokens, where the outputs of all meet the data of all; else 0
 
     def products(self) -> list[Layer]:
         """Return the layers that count for the depth."""
@@ -75,7 +75,8 @@ def look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Ar
     layers = tuple(layer for layer in seen if layer.tap.operation != LOGITS)
     logits = tuple(layer for layer in seen if layer.tap.operation == LOGITS)
     rows = jax.tree.leaves(batch)[0].shape[0]
-    return Looked(float(loss), grads, jax.device_get(finite), layers, logits, rows if rows in crossed else 0)
+    of_examples = max((n for n in crossed if n % rows == 0), default=0)
+    return Looked(float(loss), grads, jax.device_get(finite), layers, logits, of_examples)
 
 
 def unrolled(layers: Iterable[Layer], depth: int = 0) -> Iterator[Layer]:

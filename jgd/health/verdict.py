@@ -115,9 +115,10 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
     limit = min(1.3, float(t.too_low)) if _share_of_edge(m) < float(t.timid) else float(t.too_low)
     if ratio > limit and not is_scheduled(m) and gains[10.0] > 0.01 * abs(m.trials.before):
         yield Finding(
-            BROKEN, "the optimizer's rate", "fall of the loss with ten times the steps over that with these", ratio,
-            f"below {limit:g}", f"the rate is too low: in {m.steps} steps the loss falls by "
-            f"{gains[1.0]:.2g}, with ten times the rate by {gains[10.0]:.2g}", "raise it 10x",
+            BROKEN if ratio > float(t.too_low) else WATCH, "the optimizer's rate",
+            "fall of the loss with ten times the steps over that with these", ratio, f"below {limit:g}",
+            f"the rate is too low: in {m.steps} steps the loss falls by {gains[1.0]:.2g}, with ten times the rate by "
+            f"{gains[10.0]:.2g}", "raise it 10x, or check with as many steps as the run will have",
         )  # fmt: skip
 
 
@@ -223,8 +224,8 @@ def _smaller(m: Measured, t: Thresholds) -> Iterator[Finding]:
     if m.linearity > limit and not _is_sum(m):
         yield Finding(
             WATCH, "the loss", "difference of a batch's and of the mean over its halves", m.linearity,
-            f"below {limit:.2g}, relative", "it is no mean over examples: these meet in it, as in batch "
-            "normalisation, or half precision rounds their sum",
+            f"below {limit:.2g}, relative", "it is no mean over examples: these meet in it, as in pairs or batch "
+            "normalisation, a mask weighs them, or half precision rounds their sum",
             "return a mean, summed in float32, so that rates do not depend on the batch size, unless this is meant",
         )  # fmt: skip
     large = [leaf for leaf in m.leaves if len(leaf.shape) > 1 and leaf.ratio > float(t.update_ratio)]

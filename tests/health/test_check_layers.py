@@ -149,19 +149,28 @@ def test_passes_of_one_layer_that_begin_with_zeros_are_layers_to_be_watched(gain
     assert ("gates, as in an LSTM" in str(found)) == (severity == WATCH)
 
 
-@pytest.mark.parametrize(("shape", "pairs"), [((32,), False), ((32, 1), False), ((32,), True)])
-def test_outputs_that_meet_the_labels_of_all_examples(shape, pairs):
-    """Differences of all pairs of outputs, as in losses of rankings, are no fault."""
+def apart(outputs, labels):
+    return jax.jit(jnp.subtract)(outputs, labels)
 
-    def loss(params, batch):
-        outputs, labels = batch["x"] @ params["w"], batch["y"]
-        if pairs:
-            outputs, labels = outputs - outputs[:, 0], labels[:, None] - labels
-        return jnp.mean(jax.jit(jnp.subtract)(outputs, labels) ** 2)
 
-    data = {"x": X, "y": jnp.ones(shape)}
+@pytest.mark.parametrize(
+    ("compared", "crossed"),
+    [
+        (lambda w, x: apart(x @ w, x[:, 0]), 32),
+        (lambda w, x: apart(x @ w, x[:, :1]), 0),
+        (lambda w, x: apart(x.reshape(-1, 4) @ w[:4], x.reshape(-1, 4)[:, 0]), 64),  # of two tokens an example
+        (lambda w, x: apart(x @ w - (x @ w)[:, 0], x[:, :1] - x[:, 0]), 0),  # all pairs, as in losses of rankings
+        (lambda w, x: apart(jnp.tile(w, (4, 1)), x @ jnp.ones(8)), 0),  # centres
+    ],
+    ids=["labels", "columns", "tokens", "pairs", "centres"],
+)
+def test_outputs_that_meet_the_labels_of_all_examples(compared, crossed):
+    def loss(w, x):
+        return jnp.mean(compared(w, x) ** 2) + jnp.mean((x @ w) ** 2)
+
+    task = jgd.Task(lambda key: jnp.ones((8, 1)) / 8, loss, X)
     with jax.numpy_rank_promotion("allow"):  # as users have it
-        found = jgd.health.check_layers(jgd.Task(lambda key: {"w": jnp.ones((8, 1)) / 8}, loss, data)).findings
-    crossed = len(shape) == 1 and not pairs
-    said = [str(x).startswith("the loss: numbers in which outputs meet the data is ") for x in found]
-    assert said == [True] * crossed
+        found = jgd.health.check_layers(task)
+    assert found.looked.crossed == crossed
+    said = [str(x).startswith("the loss: numbers in which outputs meet the data is ") for x in found.findings]
+    assert said == [True] * (crossed > 0)

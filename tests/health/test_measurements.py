@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import jgd
+from jgd.health.check import measure_curvature
 from jgd.health.leaves import effective_rank
 from jgd.health.sharpness import critical_step, edge_of, largest_eigenvalue, sharpness
+from jgd.train.loop import Carry
 
 CURVATURES = jnp.concatenate([jnp.linspace(5.0, 20.0, 10), jnp.linspace(0.0, 1.0, 90)])
 
@@ -32,6 +34,17 @@ def test_the_sharpness_of_a_quadratic_is_its_largest_curvature_also_precondition
     assert float(sharpness(loss, x)) == pytest.approx(20.0, rel=1e-2)
     scale = {"a": 4 * jnp.ones(60), "b": 4 * jnp.ones(40)}
     assert float(sharpness(loss, x, scale)) == pytest.approx(5.0, rel=1e-2)
+
+
+def test_a_loss_without_a_second_derivative_has_a_critical_step_alone():
+    """As of a custom_vjp whose forward rule calls it, for that is not differentiated forward."""
+    square = jax.custom_vjp(lambda x: x**2)
+    square.defvjp(lambda x: (square(x), x), lambda x, g: (2 * x * g,))
+    task = jgd.Task(jnp.ones, lambda p, batch: jnp.sum(square(p)) + 0 * jnp.sum(batch), jnp.ones(4))
+    carry, update = Carry(jnp.ones(3), (), None, jax.random.key(0)), -0.1 * jnp.ones(3)
+    sharp, critical = measure_curvature(task, carry, task.data, task.data, update, None, carry.key)
+    assert np.isnan(sharp)
+    assert float(critical) == pytest.approx(20.0, rel=0.03)  # to the other wall; of five halvings, as above
 
 
 @pytest.mark.parametrize("rate", [1e-3, 0.05, 3.0])
