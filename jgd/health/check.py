@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -73,7 +73,7 @@ def check(
     training works at all, whether a few examples can be learnt by heart, what weight decay takes away, whether the
     rates of groups are far apart, and whether the task's evaluation draws random numbers or reads statistics that
     nothing renews. Costs about `5 * steps + 200` gradients of a batch and 200 of eight examples, `2 * steps` more where
-    parameters are given, and compiling nine programs; nothing of the arguments is changed or donated.
+    parameters are given, and compiling ten programs; nothing of the arguments is changed or donated.
 
     Parameters that are given may have been trained on all examples: then the rate is judged by those that the trials
     train on, and pairs by a training from the task's `init` too.
@@ -115,8 +115,8 @@ def measure_health(
     edge = edge_of(optimizer, later.opt_state, later.params)
     sharp, critical = measure_curvature(task, later, batch, one, updates, edge and edge.scale, key)
     return Measured(
-        looked, leaves, _sizes(batch), count_distinct(batch), _noise(task, carry, seed, most), float(sharp), edge,
-        float(critical), max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
+        looked, leaves, _sizes(batch), count_distinct(batch), _noise(task, carry, seed, most), sharp, edge,
+        critical, max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
         _linearity(task, carry, one, key), _labels(looked, batch),
         float(clipped_share(optimizer, first, global_norm(first))),
         _memory(optimizer, carry, first, params, looked.loss),
@@ -161,23 +161,33 @@ def _noise(task: Task, carry: Carry, seed: int, most: int) -> NoiseScale | None:
     return dataclasses.replace(found, examples=most) if np.isfinite(found.trace) else None
 
 
-@jax.jit
 def measure_curvature(
     task: Task, carry: Carry, examples: Any, batch: Any, updates: Any, scale: Any, key: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[float, float]:
     """Return the sharpness of the loss of the examples, and the critical multiple of the updates on their own batch.
 
-    The sharpness is NaN of complex parameters, and where no second derivative is known, as of a `custom_vjp` whose rules call it.
+    The sharpness is NaN of complex parameters, and where no second derivative is known, as of a `custom_vjp` whose
+    forward rule calls it.
     """
-
-    def loss(batch: Any, params: Params) -> jax.Array:
-        return loss_and_metrics(task, params, carry.model_state, batch, key)[0]
-
-    sharp = jnp.float32(jnp.nan)
+    sharp = float("nan")
     if not any(jnp.iscomplexobj(x) for x in jax.tree.leaves(carry.params)):
         with contextlib.suppress(TypeError, ValueError, NotImplementedError):
-            sharp = sharpness(partial(loss, examples), carry.params, scale)
-    return sharp, critical_step(partial(loss, batch), carry.params, updates)
+            sharp = float(_sharpness(task, carry, examples, scale, key))
+    return sharp, float(_critical(task, carry, batch, updates, key))
+
+
+@jax.jit
+def _sharpness(task: Task, carry: Carry, batch: Any, scale: Any, key: jax.Array) -> jax.Array:
+    return sharpness(_loss_of(task, carry, batch, key), carry.params, scale)
+
+
+@jax.jit
+def _critical(task: Task, carry: Carry, batch: Any, updates: Any, key: jax.Array) -> jax.Array:
+    return critical_step(_loss_of(task, carry, batch, key), carry.params, updates)
+
+
+def _loss_of(task: Task, carry: Carry, batch: Any, key: jax.Array) -> Callable[[Params], jax.Array]:
+    return lambda params: loss_and_metrics(task, params, carry.model_state, batch, key)[0]
 
 
 @jax.jit
@@ -195,7 +205,7 @@ def _loss_of_parts(task: Task, carry: Carry, batch: Any, keys: jax.Array) -> tup
     """Return the loss of a batch, and the mean over its halves, under each key."""
 
     def loss(batch: Any, key: jax.Array) -> jax.Array:
-        return loss_and_metrics(task, carry.params, carry.model_state, batch, key)[0]
+        return _loss_of(task, carry, batch, key)(carry.params)
 
     half = jax.tree.leaves(batch)[0].shape[0] // 2
     parts = jax.tree.map(lambda x: x[: 2 * half].reshape(2, half, *x.shape[1:]), batch)
