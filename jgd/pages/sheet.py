@@ -24,7 +24,9 @@ class Sheet(NamedTuple):
 
     def html(self) -> str:
         """Return the same as HTML without a style sheet, for the output of a cell."""
-        before, after = ("".join(f"<div>{html.escape(line)}</div>" for line in part) for part in (self.head, self.foot))
+        before, after = (
+            "".join(f"<div>{html.escape(line) or '<br>'}</div>" for line in part) for part in (self.head, self.foot)
+        )
         heads = self._row(self.header, "th")
         body = "".join(self._row(row, "td") for row in self.rows)
         table = f"<table><thead>{heads}</thead><tbody>{body}</tbody></table>" if self.rows else ""

@@ -16,3 +16,4 @@ def test_a_sheet_is_text_and_html():
 def test_a_sheet_without_rows_has_no_table():
     assert str(Sheet(["Nothing."], ["a"], [])) == "Nothing."
     assert "<table" not in Sheet(["Nothing."], ["a"], []).html()
+    assert Sheet(["One.", "", "Two."], ["a"], []).html().count("<div><br></div>") == 1
