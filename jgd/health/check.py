@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -117,7 +118,7 @@ def measure_health(
     return Measured(
         looked, leaves, _sizes(batch), count_distinct(batch), _noise(task, carry, seed, most), sharp, edge,
         critical, max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
-        _linearity(task, carry, one, key), _labels(looked, batch),
+        *_linearity(task, carry, one, key), _labels(looked, batch),
         float(clipped_share(optimizer, first, global_norm(first))),
         _memory(optimizer, carry, first, params, looked.loss),
         share_in_average(task, carry.params, carry.model_state, later.model_state, batch, key),
@@ -213,13 +214,14 @@ def _loss_of_parts(task: Task, carry: Carry, batch: Any, keys: jax.Array) -> tup
     return jax.lax.map(lambda key: (loss(whole, key), jnp.mean(jax.lax.map(lambda part: loss(part, key), parts))), keys)
 
 
-def _linearity(task: Task, carry: Carry, batch: Any, key: jax.Array) -> float:
-    """Give the relative difference of a loss and the mean over halves, beyond what the draws of dropout make of it."""
+def _linearity(task: Task, carry: Carry, batch: Any, key: jax.Array) -> tuple[float, float]:
+    """Give the relative difference of a loss and the mean over halves, beyond what its draws make of it; and these."""
     if jax.tree.leaves(batch)[0].shape[0] < 2:
-        return 0.0
+        return 0.0, 0.0
     whole, parts = (np.asarray(x, np.float64) for x in _loss_of_parts(task, carry, batch, jax.random.split(key, DRAWS)))
     apart = abs(whole.mean() - parts.mean()) - 3 * (whole.std() + parts.std())
-    return max(0.0, float(apart / abs(whole.mean()))) if whole.mean() else 0.0
+    scale = abs(whole.mean()) or math.inf
+    return max(0.0, float(apart / scale)), float(whole.std() / scale)
 
 
 def _rates(optimizer: Transform, carry: Carry, later: Carry) -> dict[str, tuple[float, float, float]]:

@@ -41,6 +41,7 @@ class Thresholds:
                     are so short that the loss is a line, 1 to 2 where the rate is about right.
     by_heart        Largest share that is left of the loss of a few examples after 200 steps on them alone: 0.02 at most
                     in good settings of the built-in tasks, above 0.6 with a dead layer or a hundredth of the rate.
+                    Twice as much of a loss that draws random numbers.
     unpaired        Smallest gain on held-out examples from the pairs of the data, in standard errors.
     linearity       Largest relative difference of the loss of a batch and the mean of the losses of its halves.
     evaluation      Largest relative change of a metric where its evaluation is made again with other random draws.

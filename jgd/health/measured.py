@@ -35,6 +35,7 @@ class Measured(NamedTuple):
     rates: dict[str, tuple[float, float, float]]  # learning rates: at first, now and after the trials
     chained: int  # learning rates that one chain applies one after another
     linearity: float  # relative difference of the loss of a batch and of the mean over its halves
+    spread: float  # relative deviation of the loss of a batch under several keys; 0 of one that draws nothing
     labels: Labels | None  # None where the loss has no softmax over classes, or several arrays could be its labels
     clipped: float  # share of the first gradient that is clipped; NaN without a clip
     memory: float  # of a run: root of Adam's second moment over the gradient, less what the loss fell; NaN elsewhere

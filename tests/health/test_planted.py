@@ -81,6 +81,7 @@ def test_measurements_of_which_causes_are_said(trained):
     assert "all of its numbers are zero" in first_of(trained, data={"data['x']": 0.0})
     unlearnt = trained.measured.trials._replace(unpaired=0.0, by_heart=0.5)
     assert first_of(trained, trials=unlearnt).startswith("the model: ")
+    assert not first_of(trained, trials=unlearnt, spread=0.1).startswith("the model: ")  # a VAE's draws leave a floor
     assert first_of(trained, trials=unlearnt._replace(by_heart=0.0)).startswith("the data: ")
     assert "half precision rounds their sum" in first_of(trained, linearity=0.34)
     labels = first_of(trained, labels=Labels("data['y']", 1, 3, 3))
