@@ -12,16 +12,17 @@ import numpy as np
 
 from jgd.core.arguments import checked, instance_of, whole_from
 from jgd.core.leaves import fixed_leaves
-from jgd.core.tree import global_dot, global_norm, name_of
+from jgd.core.tree import global_dot, global_norm
 from jgd.core.types import Params, Transform
 from jgd.health.averaged import share_in_average
 from jgd.health.checkup import Checkup
+from jgd.health.data import labels_of, measure_data
 from jgd.health.decay import decays_of
 from jgd.health.evaluating import look_at_evaluation
 from jgd.health.finding import Thresholds
-from jgd.health.layers import Looked, look
+from jgd.health.layers import look
 from jgd.health.leaves import measure_leaves, redrawn
-from jgd.health.measured import Labels, Measured
+from jgd.health.measured import Measured
 from jgd.health.noise_scale import NoiseScale, largest_batch, noise_scale
 from jgd.health.sharpness import critical_step, edge_of, sharpness
 from jgd.health.starting import EXAMPLES, STARTING, model_of, without_stream
@@ -116,9 +117,9 @@ def measure_health(
     edge = edge_of(optimizer, later.opt_state, later.params)
     sharp, critical = measure_curvature(task, later, batch, one, updates, edge and edge.scale, key)
     return Measured(
-        looked, leaves, _sizes(batch), count_distinct(batch), _noise(task, carry, seed, most), sharp, edge,
+        looked, leaves, *measure_data(task, carry, batch, key), _noise(task, carry, seed, most), sharp, edge,
         critical, max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
-        *_linearity(task, carry, one, key), _labels(looked, batch),
+        *_linearity(task, carry, one, key), labels_of(looked, batch),
         float(clipped_share(optimizer, first, global_norm(first))),
         _memory(optimizer, carry, first, params, looked.loss),
         share_in_average(task, carry.params, carry.model_state, later.model_state, batch, key),
@@ -133,24 +134,6 @@ def _begin(task: Task, optimizer: Transform, params: Any, seed: int) -> tuple[Ca
         return Carry(model, params.opt_state, state, root_key(seed)), params.steps
     opt_state = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), jax.jit(optimizer.init)(model))
     return Carry(model, opt_state, state, root_key(seed)), 0
-
-
-def _sizes(batch: Any) -> dict[str, float]:
-    rows = jax.tree_util.tree_leaves_with_path(batch)
-    floating = [(path, np.asarray(x, np.float64)) for path, x in rows if jnp.issubdtype(x.dtype, jnp.floating)]
-    return {_data_name(path): float(np.sqrt(np.nanmean(x**2))) for path, x in floating}
-
-
-def _data_name(path: Any) -> str:
-    return f"data{name_of(path) if path else ''}"
-
-
-def count_distinct(batch: Any) -> tuple[int, int]:
-    """Count the examples of a batch, and those that differ."""
-    count = jax.tree.leaves(batch)[0].shape[0]
-    plain = [x for x in jax.tree.leaves(batch) if x.size and not jnp.issubdtype(x.dtype, jax.dtypes.extended)]
-    columns = [np.ascontiguousarray(x).reshape(count, -1).view(np.uint8) for x in plain]
-    return count, len({row.tobytes() for row in np.concatenate(columns, axis=1)})
 
 
 def _noise(task: Task, carry: Carry, seed: int, most: int) -> NoiseScale | None:
@@ -237,18 +220,6 @@ def chained_rates(node: Any) -> int:
     if isinstance(node, ScaleByLearningRate):
         return int(node.flip_sign and node.learning_rate is not None)
     return sum(map(chained_rates, node.links)) if isinstance(node, Links) else 0
-
-
-def _labels(looked: Looked, batch: Any) -> Labels | None:
-    """Find the whole numbers of the data that are labels of the loss's softmax: by their shape, or the only ones."""
-    made = looked.logits[-1].tap if looked.logits else None
-    if made is None or made.units != (len(made.shape) - 1,):
-        return None
-    rows = jax.tree_util.tree_leaves_with_path(batch)
-    whole = [(path, x) for path, x in rows if jnp.issubdtype(x.dtype, jnp.integer) and x.size]
-    some = [(path, x) for path, x in whole if x.shape == made.shape[:-1]] or whole
-    found = [Labels(_data_name(path), int(jnp.min(x)), int(jnp.max(x)), made.shape[-1]) for path, x in some]
-    return found[0] if len(found) == 1 else None
 
 
 def _memory(optimizer: Transform, carry: Carry, grads: Any, run: Any, loss: float) -> float:

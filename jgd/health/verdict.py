@@ -133,10 +133,10 @@ def _heart(m: Measured, t: Thresholds) -> Iterator[Finding]:
     limit = float(t.by_heart) * (2 if m.spread > 0 else 1)  # draws, as of a VAE or of dropout, leave a floor
     if share > limit and not is_scheduled(m):
         yield Finding(
-            SLOW, "the model", f"least loss of {REPEATS} steps on a few examples over the first", share,
+            WATCH, "the model", f"least loss of {REPEATS} steps on a few examples over the first", share,
             f"below {limit:g}", "it cannot learn even these by heart, as if its inputs did not reach its outputs or "
             "these could not reach the labels", "look for a softmax or relu too many at its end, and at the shapes "
-            "that the loss compares, unless the loss has a floor above zero, as with soft labels",
+            "that the loss compares, unless the loss has a floor above zero, as with soft labels or rewards",
         )  # fmt: skip
 
 

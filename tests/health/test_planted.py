@@ -12,13 +12,14 @@ import pytest
 import jgd
 from jgd.core.finding import WATCH
 from jgd.health.averaged import share_in_average
-from jgd.health.check import count_distinct
+from jgd.health.data import count_distinct, measure_data
 from jgd.health.decay import decays_of
 from jgd.health.finding import Thresholds
 from jgd.health.leaf_findings import apart_findings, short_findings
 from jgd.health.leaves import MeasuredLeaf
 from jgd.health.measured import Labels
 from jgd.health.verdict import verdict
+from jgd.train.loop import Carry
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(256, 4)).astype(np.float32)
@@ -186,6 +187,18 @@ def test_examples_that_occur_again_and_again(trained):
     (found,) = verdict(trained.measured._replace(seen=(128, 32)), trained.thresholds)
     assert str(found).startswith("the data: number of different ones among 128 examples is 32, expected about 128")
     assert found.severity == WATCH
+
+
+def test_data_that_stand_in_for_those_that_a_loss_draws():
+    """Data of zeros are a fault of a loss that reads them alone."""
+    key, zeros = jax.random.key(0), {"x": jnp.zeros((8, 4)), "y": jnp.zeros(8, int)}
+
+    def drawn(params, batch, key):
+        return entropy(params, {**batch, "x": jax.random.normal(key, (8, 4)), "y": jnp.arange(8) % 3})
+
+    carry = Carry(first(key), (), None, key)
+    assert measure_data(task_of(drawn), carry, zeros, key) == ({}, (8, 8))
+    assert measure_data(task_of(), carry, zeros, key) == ({"data['x']": 0.0}, (8, 1))
 
 
 @pytest.mark.parametrize(
