@@ -27,12 +27,18 @@ def unconnected_findings(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def still_findings(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    """Find leaves that training does not move, though the loss depends on them."""
+    """Find leaves that training does not move, though the loss depends on them, at random parameters at least."""
     meant = [leaf for leaf in m.leaves if not leaf.frozen]
     still = [leaf for leaf in meant if leaf.connected and not leaf.moved]
-    if m.trials is None or not still:
+    if m.trials is None:
         return
-    if len(still) == len(meant):
+    if flat := [leaf for leaf in still if leaf.gradient == 0]:
+        yield Finding(
+            SLOW if len(flat) < len(meant) else BROKEN, _names(flat), "gradient", 0.0, "other than zero",
+            f"it is zero here, not at random parameters, and has not moved in {m.steps} steps: what it is multiplied "
+            "with is zero, or dead", "draw all but the last factor of a product at random",
+        )  # fmt: skip
+    elif still and len(still) == len(meant):
         yield Finding(
             BROKEN, "the optimizer", "update", 0.0, "other than zero",
             f"no leaf has moved in {m.steps} steps: a mask excludes all leaves, or the rate is zero or below the "

@@ -15,7 +15,7 @@ from jgd.health.averaged import share_in_average
 from jgd.health.data import count_distinct, measure_data
 from jgd.health.decay import decays_of
 from jgd.health.finding import Thresholds
-from jgd.health.leaf_findings import apart_findings, short_findings
+from jgd.health.leaf_findings import apart_findings, short_findings, still_findings
 from jgd.health.leaves import MeasuredLeaf
 from jgd.health.measured import Labels
 from jgd.health.verdict import verdict
@@ -173,6 +173,21 @@ def test_rates_of_groups_that_are_far_apart(leaves, says):
     found = [str(one) for one in apart_findings(measured, Thresholds())]
     assert len(found) == (says is not None)
     assert says is None or re.search(says, found[0])
+
+
+@pytest.mark.parametrize(
+    ("gradients", "says"),
+    [
+        ((0.0, 0.1), "^a: gradient is 0, .* multiplied with is zero"),
+        ((0.1, 0.1), "^the optimizer: .* no leaf has moved"),
+    ],
+)
+def test_leaves_that_do_not_move(gradients, says):
+    """As two factors of zero, whose product has a gradient by neither."""
+    leaves = [leaf(name, 0.0, 0.0)._replace(gradient=g, moved=False) for name, g in zip("ab", gradients, strict=True)]
+    measured: Any = SimpleNamespace(leaves=leaves, trials=True, steps=60)
+    (found,) = still_findings(measured, Thresholds())
+    assert re.search(says, str(found))
 
 
 def test_a_clip_that_leaves_nothing():
