@@ -87,9 +87,9 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
         return
     gains, held = {f: m.trials.gain(f) for f in FACTORS}, m.trials.held_after
     best = FACTORS[int(np.argmin(np.where(np.isfinite(held), held, np.inf)))]
-    rise = _rise(m)
-    worse = held[FACTORS.index(1.0)] > 1.2 * m.trials.held_before
-    lost = gains[1.0] <= 0 and gains[best] > HARDLY * abs(m.trials.before)
+    rise, unit = _rise(m), _unit(m)
+    worse = held[FACTORS.index(1.0)] - m.trials.held_before > 0.2 * unit
+    lost = gains[1.0] <= 0 and gains[best] > HARDLY * unit
     if best < 1 and (rise > float(t.overshoot) or lost or worse):
         yield Finding(
             BROKEN, "the optimizer's rate", f"largest loss of {m.steps} steps over the first one",
@@ -149,11 +149,15 @@ def _rise(m: Measured) -> float:
     losses, (end, held) = m.trials.losses, (float(x[FACTORS.index(1.0)]) for x in (m.trials.after, m.trials.held_after))
     if not np.all(np.isfinite(losses)) or not math.isfinite(end) or not math.isfinite(held):
         return math.inf
-    return max(_over(float(np.max(losses)), float(losses[0])), _over(held, m.trials.held_before))
+    most = max(float(np.max(losses) - losses[0]), held - m.trials.held_before)
+    return 1 + most / _unit(m) if _unit(m) > 0 else 1.0
 
 
-def _over(after: float, before: float) -> float:
-    return float(after / before) if before > 0 else 1.0
+def _unit(m: Measured) -> float:
+    """Return what changes of the loss are measured by: its first value, or its fall where that leads below zero."""
+    assert m.trials is not None
+    before, losses = m.trials.before, m.trials.losses
+    return max(abs(before), before - float(np.min(losses, initial=before, where=np.isfinite(losses))))
 
 
 def _evidence(m: Measured, t: Thresholds) -> str:

@@ -97,6 +97,20 @@ def test_measurements_of_which_causes_are_said(trained):
     assert "of another run or of a spike" in first_of(trained, trials=slow, memory=1e4)
 
 
+@pytest.mark.parametrize(
+    ("before", "end", "says"),
+    [(-1.0, -1.15, ""), (0.01, -0.2, ""), (-1.0, 5.0, "rate is too high"), (1.0, 5.0, "high")],
+)
+def test_a_loss_of_either_sign(trained, before, end, says):
+    """As minus a log density, or a policy's."""
+    after = np.array([before, min(end, -0.01) - 0.02, end, end + 1])
+    losses = np.array([before, before + 0.1, end])
+    shown = {"before": before, "after": after, "held_before": before, "held_after": after, "losses": losses}
+    found = verdict(trained.measured._replace(trials=trained.measured.trials._replace(**shown)), trained.thresholds)
+    assert bool(found) == bool(says)
+    assert not says or says in str(found[0])
+
+
 def test_a_first_loss_is_large_by_its_outputs_alone(trained):
     """A sum over the tokens of an example is large with outputs of any size."""
     (logits,) = trained.measured.looked.logits
