@@ -32,8 +32,10 @@ def measure_data(task: Task, carry: Carry, batch: Any, key: jax.Array) -> tuple[
 def count_distinct(batch: Any) -> tuple[int, int]:
     """Count the examples of a batch, and those that differ."""
     count = jax.tree.leaves(batch)[0].shape[0]
-    plain = [x for x in jax.tree.leaves(batch) if x.size and not jnp.issubdtype(x.dtype, jax.dtypes.extended)]
-    columns = [np.ascontiguousarray(x).reshape(count, -1).view(np.uint8) for x in plain]
+    plain = [
+        jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x for x in jax.tree.leaves(batch)
+    ]
+    columns = [np.ascontiguousarray(x).reshape(count, -1).view(np.uint8) for x in plain if x.size]
     return count, len({row.tobytes() for row in np.concatenate(columns, axis=1)})
 
 

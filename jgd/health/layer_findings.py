@@ -95,7 +95,7 @@ def _axis(looked: Looked, t: Thresholds) -> Iterator[Finding]:
         made = units.get(logits.tap.name)
         if made is None or made.shape != logits.tap.shape or made.stacked:
             continue
-        if 0 in logits.tap.units and 0 not in made.units and all(made.shape[i] > 1 for i in made.units):
+        if 0 in logits.tap.units and 0 not in made.units and made.has_several_units:
             axis = made.units[-1]
             yield Finding(
                 BROKEN, made.name, "axis of the softmax in the loss", 0.0, f"{axis}, that of its {made.shape[axis]} "

@@ -160,7 +160,7 @@ def _statistics(tap: Tap, x: jax.Array, signal: jax.Array) -> dict[str, jax.Arra
         centred = x if tap.operation == "tanh" else 2 * x - 1
         near = jnp.abs(centred) > NEAR
     dead = jnp.all(x == 0, examples) & (not (tap.is_layer or tap.is_attention))
-    several = all(x.shape[i] > 1 for i in tap.units) and tap.is_layer
+    several = tap.is_layer and tap.has_several_units
     alike = several & jnp.all(_same(x, tap.units) & _same(signal, tap.units), rest) & jnp.any(x != 0, rest)
     scale = jnp.maximum(jnp.max(jnp.abs(signal), rest, keepdims=True), jnp.finfo(signal.dtype).tiny)
     return {

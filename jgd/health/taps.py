@@ -49,6 +49,11 @@ class Tap(NamedTuple):
         return self.operation == ATTENTION
 
     @property
+    def has_several_units(self) -> bool:
+        """Whether it has units, and more than one of them: the product with a vector has none."""
+        return bool(self.units) and all(self.shape[i] > 1 for i in self.units)
+
+    @property
     def label(self) -> str:
         """Its layer's name, and the activation, where it is one."""
         return (

@@ -140,6 +140,13 @@ def test_a_softmax_over_the_examples():
     assert found.startswith("b: axis of the softmax in the loss is 0, expected 1, that of its 3 units")
 
 
+@pytest.mark.parametrize("loss", [jnp.mean, jax.nn.logsumexp], ids=["mean", "softmax of examples"])
+def test_the_product_with_a_vector_has_no_units(loss):
+    """Which neither are alike nor should be what a softmax sums over."""
+    task = task_of(lambda w, batch: loss(batch["x"] @ w), lambda key: jax.random.normal(key, (4,)))
+    assert said(jgd.health.check_layers(task)) == []
+
+
 def test_units_that_start_alike_stay_so():
     """A last layer of zeros does not: its units get signals of their own."""
     zero = {**first(jax.random.key(0)), "b": jnp.zeros((16, 3))}
@@ -213,6 +220,7 @@ def test_a_clip_that_leaves_nothing():
 def test_examples_that_occur_again_and_again(trained):
     assert trained.measured.seen == (256, 256)
     assert count_distinct({"x": jnp.tile(DATA["x"][:32], (4, 1)), "y": jnp.tile(DATA["y"][:32], 4)}) == (128, 32)
+    assert count_distinct(jax.random.split(jax.random.key(0), 3)[jnp.array([0, 1, 2, 0])]) == (4, 3)
     (found,) = verdict(trained.measured._replace(seen=(128, 32)), trained.thresholds)
     assert str(found).startswith("the data: number of different ones among 128 examples is 32, expected about 128")
     assert found.severity == WATCH
