@@ -136,8 +136,9 @@ def _slope(looked: Looked, t: Thresholds) -> Iterator[Finding]:
 
 
 def _saturated(looked: Looked, t: Thresholds) -> Iterator[Finding]:
-    """Find the first layer that is saturated."""
-    for layer in looked.layers:
+    """Find the first layer that is saturated, but for the outputs, which are so where a model has learnt."""
+    last = max((i for i, layer in enumerate(looked.layers) if layer.tap.is_layer), default=0)
+    for layer in looked.layers[:last]:
         share = float(np.max(layer.saturated))
         if share > float(t.saturated):
             yield Finding(

@@ -190,7 +190,8 @@ class _Survey:
             leaf = max(owners[0].leaves or (), key=lambda i: len(self._paths[i]))
             weights, own = (leaf,), tuple(i in owners[0].sliced for i in range(len(lengths)))
             self._layer = self._named(leaf)
-        units = result.units if result.units is not None else (len(aval.shape) - 1,)
+        # Of one number an example, as in a hinge loss, none counts units.
+        units = result.units if result.units is not None else tuple(range(max(1, len(aval.shape) - 1), len(aval.shape)))
         shape, units = (*lengths, *aval.shape), tuple(len(lengths) + i for i in units)
         self.taps.append(
             Tap(self._layer or stack, operation, shape, aval.dtype, len(lengths), units, stack, weights, own)

@@ -140,6 +140,16 @@ def test_a_softmax_over_the_examples():
     assert found.startswith("b: axis of the softmax in the loss is 0, expected 1, that of its 3 units")
 
 
+def test_a_model_that_has_learnt_is_neither_dead_nor_saturated():
+    """By a hinge that most examples have passed, and by outputs of a sigmoid that are sure of them."""
+
+    def loss(params, batch):
+        z = 30 * outputs(params, batch["x"])[:, 0]
+        return jnp.mean(jax.nn.relu(1 - jnp.abs(z)) + jax.nn.sigmoid(-jnp.abs(z)))
+
+    assert said(jgd.health.check_layers(task_of(loss))) == []
+
+
 @pytest.mark.parametrize("loss", [jnp.mean, jax.nn.logsumexp], ids=["mean", "softmax of examples"])
 def test_the_product_with_a_vector_has_no_units(loss):
     """Which neither are alike nor should be what a softmax sums over."""
