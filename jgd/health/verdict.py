@@ -237,8 +237,8 @@ def _smaller(m: Measured, t: Thresholds) -> Iterator[Finding]:
     if large:
         worst = max(large, key=lambda leaf: leaf.ratio)
         yield Finding(
-            WATCH, worst.name, "|u|/|theta|", worst.ratio, f"below {float(t.update_ratio):g}", "a step changes it by "
-            "as much as it is", f"lower its rate {worst.ratio / 0.01:.0f}x, warm up, or clip the update",
+            WATCH, worst.name, "|u|/|theta|", worst.ratio, f"below {float(t.update_ratio):g}", "a step changes a "
+            "large part of it", f"lower its rate {worst.ratio / 0.01:.0f}x, warm up, or clip the update",
         )  # fmt: skip
 
 

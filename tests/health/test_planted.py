@@ -150,6 +150,14 @@ def test_a_model_that_has_learnt_is_neither_dead_nor_saturated():
     assert said(jgd.health.check_layers(task_of(loss))) == []
 
 
+def test_a_layer_before_others_that_is_saturated():
+    def loss(params, batch):
+        return jnp.mean((jnp.tanh(30 * batch["x"] @ params["a"]) @ params["b"]) ** 2)
+
+    (found,) = said(jgd.health.check_layers(task_of(loss)))
+    assert found.startswith("a tanh: share of values near its ends is 0.9")
+
+
 @pytest.mark.parametrize("loss", [jnp.mean, jax.nn.logsumexp], ids=["mean", "softmax of examples"])
 def test_the_product_with_a_vector_has_no_units(loss):
     """Which neither are alike nor should be what a softmax sums over."""
