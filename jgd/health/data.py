@@ -8,7 +8,7 @@ import numpy as np
 
 from jgd.core.tree import name_of
 from jgd.health.layers import Looked
-from jgd.health.measured import Labels
+from jgd.health.measured import ClassLabels
 from jgd.train.loop import Carry
 from jgd.train.task import Task, loss_and_metrics
 
@@ -39,7 +39,7 @@ def count_distinct(batch: Any) -> tuple[int, int]:
     return count, len({row.tobytes() for row in np.concatenate(columns, axis=1)})
 
 
-def labels_of(looked: Looked, batch: Any) -> Labels | None:
+def labels_of(looked: Looked, batch: Any) -> ClassLabels | None:
     """Find the whole numbers of the data that are labels of the loss's softmax: by their shape, or the only ones."""
     made = looked.logits[-1].tap if looked.logits else None
     if made is None or made.units != (len(made.shape) - 1,):
@@ -47,7 +47,7 @@ def labels_of(looked: Looked, batch: Any) -> Labels | None:
     rows = jax.tree_util.tree_leaves_with_path(batch)
     whole = [(path, x) for path, x in rows if jnp.issubdtype(x.dtype, jnp.integer) and x.size]
     some = [(path, x) for path, x in whole if x.shape == made.shape[:-1]] or whole
-    found = [Labels(_data_name(path), int(jnp.min(x)), int(jnp.max(x)), made.shape[-1]) for path, x in some]
+    found = [ClassLabels(_data_name(path), int(jnp.min(x)), int(jnp.max(x)), made.shape[-1]) for path, x in some]
     return found[0] if len(found) == 1 else None
 
 

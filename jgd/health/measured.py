@@ -10,7 +10,7 @@ from jgd.health.sharpness import Edge
 from jgd.health.trials import RateTrials
 
 
-class Labels(NamedTuple):
+class ClassLabels(NamedTuple):
     """Hold the ends of whole numbers in the data that stand for the classes of the loss's softmax."""
 
     name: str
@@ -36,7 +36,7 @@ class Measured(NamedTuple):
     chained: int  # learning rates that one chain applies one after another
     linearity: float  # relative difference of the loss of a batch and of the mean over its halves
     spread: float  # relative deviation of the loss of a batch under several keys; 0 of one that draws nothing
-    labels: Labels | None  # None where the loss has no softmax over classes, or several arrays could be its labels
+    labels: ClassLabels | None  # None where the loss has no softmax over classes, or several arrays could be its labels
     clipped: float  # share of the first gradient that is clipped; NaN without a clip
     memory: float  # of a run: root of Adam's second moment over the gradient, less what the loss fell; NaN elsewhere
     averaged: float  # share of the parameters in the weights of the loss, where their average is the rest; else 1

@@ -17,7 +17,7 @@ from jgd.health.decay import decays_of
 from jgd.health.finding import Thresholds
 from jgd.health.leaf_findings import apart_findings, short_findings, still_findings
 from jgd.health.leaves import MeasuredLeaf
-from jgd.health.measured import Labels
+from jgd.health.measured import ClassLabels
 from jgd.health.verdict import verdict
 from jgd.train.loop import Carry
 
@@ -85,7 +85,7 @@ def test_measurements_of_which_causes_are_said(trained):
     assert not first_of(trained, trials=unlearnt, spread=0.1).startswith("the model: ")  # a VAE's draws leave a floor
     assert first_of(trained, trials=unlearnt._replace(by_heart=0.0)).startswith("the data: ")
     assert "half precision rounds their sum" in first_of(trained, linearity=0.34)
-    labels = first_of(trained, labels=Labels("data['y']", 1, 3, 3))
+    labels = first_of(trained, labels=ClassLabels("data['y']", 1, 3, 3))
     assert labels.startswith(
         "data['y']: largest label is 3, expected below 3, the number of classes; labels run from 1"
     )
