@@ -112,8 +112,9 @@ def _with_pulse(
 
     The others are those that are due, which are measured, and each one before, of which samples of its gradients are
     kept: a plain step does nothing that it would not do without a pulse. One whose loss is not finite has left the
-    parameters as they were: it is taken a second time, to be measured, and what comes of that is dropped. The step's
-    program is compiled twice, and reads its number from an array, as in a scan, for the sake of the same rounding.
+    parameters as they were: it is taken a second time, to be measured, and what comes of that is dropped. Once the run
+    has ended no further step is taken, but for plain ones up to the next that is near a measurement. The step's program
+    is compiled twice, and reads its number from an array, as in a scan, for the sake of the same rounding.
     """
     length, none = len(numbers), no_samples(state.carry.params)
     near = jnp.append(pulse.is_due(numbers) | pulse.is_due(numbers + 1), True)  # for each step, and for the end
@@ -145,12 +146,15 @@ def _with_pulse(
 
         then = jax.lax.while_loop(lambda x: ~_row(near, x.at) & ~is_lost(x), plain, now)
         then = then._replace(before=where(then.at > now.at, none, now.before), lost=is_lost(then))
-        return jax.lax.while_loop(lambda x: (x.at < length) & _row(near, x.at) | x.lost, heard, then)
+        return jax.lax.while_loop(lambda x: goes_on(x) & _row(near, x.at) | x.lost, heard, then)
+
+    def goes_on(now: _Heard) -> jax.Array:
+        return (now.at < jnp.minimum(length, end - numbers[0])) & (now.state.status == Status.RUNNING)
 
     first = _Heard(state, jnp.int32(0), {}, none, jnp.array(False))
     row = jax.eval_shape(lambda: listen(first)[2])
     blank = jax.tree.map(lambda x: jnp.zeros((length, *x.shape), x.dtype), row)
-    last = jax.lax.while_loop(lambda x: x.at < length, both, first._replace(curves=blank))
+    last = jax.lax.while_loop(goes_on, both, first._replace(curves=blank))
     return last.state, last.curves
 
 
@@ -191,7 +195,7 @@ def _guarded(
     a pass of its own, which a small model feels, so it is made only where something asks for it.
     """
     new, step = advance(task, optimizer, state.carry, number, batch, watched, layout)
-    loss, skips = step.metrics["loss"], _skips_bad_batches(state.carry.opt_state)
+    loss, skips = step.metrics["loss"], skips_bad_batches(state.carry.opt_state)
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
     step_norm = None if stop.step_norm is None and not skips else global_norm(step.updates)
     judged = [x for x in ((step_norm,) if skips else (loss, gradient_norm, step_norm)) if x is not None]
@@ -209,11 +213,11 @@ def _guarded(
     return RunState(carry, where(live, watch, state.watch), status, state.steps + live), step
 
 
-def _skips_bad_batches(opt_state: Any) -> bool:
+def skips_bad_batches(opt_state: Any) -> bool:
     """Tell whether it deals with a bad loss itself, by taking no step: then only a bad update stops the run."""
     if isinstance(opt_state, (optax.ApplyIfFiniteState, LossScaleState)):
         return True
     if isinstance(opt_state, optax.MultiStepsState) and jax.tree.leaves(opt_state.skip_state):
         return True
     children = jax.tree.leaves(opt_state, is_leaf=lambda node: node is not opt_state)
-    return any(_skips_bad_batches(child) for child in children if child is not opt_state)
+    return any(skips_bad_batches(child) for child in children if child is not opt_state)
