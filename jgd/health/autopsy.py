@@ -14,7 +14,7 @@ from jgd.core import storage
 from jgd.core.arguments import FOLDER, POSITIVE, SEED, TRANSFORM, WHOLE, Kind, admits, checked, instance_of
 from jgd.core.errors import InputError
 from jgd.core.finding import BROKEN, SLOW, Finding
-from jgd.core.tree import path_names
+from jgd.core.tree import all_finite, path_names
 from jgd.core.types import Transform
 from jgd.health.origin import FailedOperation, find_origin
 from jgd.health.remedies import because_of, remedy_of
@@ -51,6 +51,7 @@ class Autopsy:
     batch: Any
     carry: Carry  # before the step
     note: str  # of a spike: how much the loss and the gradient have grown; else a jump of the loss before, if any
+    parts: int = 1  # of the batch, that were taken one after another
     name: str = ""  # of the lane, in a sweep
 
     def __repr__(self) -> str:
@@ -60,9 +61,13 @@ class Autopsy:
     def example(self) -> int | None:
         """The row of the data whose entry failed, where the operation has an axis as long as the batch in front."""
         size = jax.tree.leaves(self.batch)[0].shape[0]
-        if self.origin is None or not self.origin.shape or self.origin.shape[0] != size:
+        if self.origin is None or not self.origin.shape:
             return None
         at = self.origin.index[0]
+        if self.parts > 1 and self.origin.passes:  # a part has every so many rows of the batch
+            size, at = size // self.parts, at * self.parts + self.origin.passes[0]
+        if self.origin.shape[0] != size:
+            return None
         return int(self.rows[at]) if self.rows is not None else at
 
     @property
@@ -92,30 +97,32 @@ def autopsy(
     optimizer: Transform | Sequence[Transform],
     run: Run | str | os.PathLike[str] | None = None,
     *,
-    seed: int | Sequence[int] = 0,
+    seed: int | Sequence[int] | None = None,
     steps: int | None = None,
     spike: float = 6.0,
 ) -> Autopsy:
     """Find the first step at which a run was not finite, and the leaf, the operation, the value and the example.
 
-    run    A `Run` of `fit` with this task, optimizer and seed, or its folder, which knows its seed. Where the run
-           stopped in front of the bad step, its parameters are those before it, and nothing is run again.
-    seed   The seed of the run; or several, each a lane, with one optimizer for all or a list of as many.
+    run    A `Run` of `fit` with this task and optimizer, or its folder; both know its seed. Where the run stopped in
+           front of the bad step, its parameters are those before it, and nothing is run again.
+    seed   Without `run`: the seed, 0 unless given; or several, each a lane, with one optimizer for all or a list of as
+           many.
     steps  How many steps to run again where `run` does not say so.
     spike  Where all is finite, the z-score from which on a rise of log loss counts as a spike, against a moving mean
            and variance of decay 0.97 (ZClip, Kumar et al. 2025, arXiv:2504.02507).
 
     Otherwise the run is repeated from its beginning in segments, every draw being a function of the seed and the step,
     until a loss, gradient, update or parameter of some lane is not finite; that step is then run once more with a flag
-    for each of its operations. Costs at most the run again, and compiling three programs. A run in which nothing is
-    wrong is an error.
+    for each of its operations. Where the optimizer skips what is not finite it is the first step that it has not
+    skipped, else the first whose loss was not finite. Costs at most the run again, and compiling three programs. A run
+    in which nothing is wrong is an error, and so is one to repeat that began from other parameters.
     """
     check_task(task)
     optimizers = [as_transform(x) for x in _listed(optimizer)]
-    lanes = _lanes(optimizers, seed)
+    lanes = _lanes(optimizers, 0 if seed is None else seed)
     if run is not None and len(lanes) > 1:
         raise InputError("autopsy(run=): a run has one lane; pass one optimizer and one seed, or leave run out.")
-    ended = _ended(task, run, lanes[0][0], lanes[0][1]) if run is not None else None
+    ended = _ended(task, run, lanes[0][0]) if run is not None else None
     if ended is not None and ended.carry is not None:
         found = replay_steps(task, [optimizers[0]], [ended.carry], ended.step, 1)
         if found.first is not None:
@@ -126,8 +133,16 @@ def autopsy(
         raise InputError("autopsy(steps=None): say how many steps to run again, or pass the run or its folder.")
     if ended is not None:
         lanes = [(lanes[0][0], ended.seed)]
+        if seed not in (None, ended.seed):
+            raise InputError(f"autopsy(seed={seed}): the run has the seed {ended.seed}; leave seed out.")
     carries = [jax.jit(begin)(task, one, root_key(number)) for one, number in lanes]
     found = replay_steps(task, [one for one, _ in lanes], carries, 0, count, spike=spike)
+    if ended is not None and not _began_as(ended, found.losses):
+        raise InputError(
+            f"autopsy(run=): this task's first loss under seed {ended.seed} is {found.losses[0, 0]:.6g} and the run's "
+            f"is {ended.losses[0]:.6g}; pass the task and the optimizer that it ran with, and none that began from "
+            "other parameters."
+        )
     if found.first is None:
         raise InputError(
             f"autopsy: nothing is wrong in {count} steps: all is finite, and no loss rose by {spike:g} deviations; "
@@ -141,6 +156,13 @@ class _Ended(NamedTuple):
     seed: int
     carry: Carry | None  # in front of that step, where it is finite
     losses: np.ndarray  # f[steps] before it, as many as are known
+
+
+def _began_as(ended: _Ended, losses: Any) -> bool:
+    """Tell whether a run that is repeated begins with the loss of the one that ended, where that is known."""
+    return len(ended.losses) < max(1, ended.step) or bool(
+        np.isclose(losses[0, 0], ended.losses[0], rtol=0.02, equal_nan=True)  # of half precision, or in parts
+    )
 
 
 def _listed(optimizer: Any) -> Sequence[Any]:
@@ -161,12 +183,11 @@ def _lanes(optimizers: Sequence[Any], seed: Any) -> list[tuple[Any, int]]:
     return list(zip(optimizers, seeds, strict=True))
 
 
-def _ended(task: Task, run: Any, optimizer: Any, seed: int) -> _Ended:
+def _ended(task: Task, run: Any, optimizer: Any) -> _Ended:
     """Return the last step of a run, and the carry in front of it."""
     if isinstance(run, Run):
-        carry = Carry(run.params, run.opt_state, run.model_state, root_key(seed))
-        step = max(run.steps - 1, 0)
-        return _Ended(step, seed, carry if _is_finite(carry) else None, run.metrics["loss"][:step])
+        carry = Carry(run.params, run.opt_state, run.model_state, root_key(run.seed))
+        return _ended_with(max(run.steps - 1, 0), run.seed, carry, run.metrics["loss"])
     place, folder = f"autopsy(run={os.fspath(run)!r})", storage.folder_path("autopsy", run, "run")
     path = checkpoint_file(place, folder)
     arrays, meta = storage.load_arrays(path)
@@ -176,13 +197,13 @@ def _ended(task: Task, run: Any, optimizer: Any, seed: int) -> _Ended:
     like = jax.eval_shape(begin, task, optimizer, root_key(seed))
     like = jax.tree.map(lambda x: x if storage.is_key(x) else jax.ShapeDtypeStruct(x.shape, x.dtype), like)
     carry = storage.fill(like._replace(key=root_key(seed)), arrays, "state.carry", place=place)
-    losses = arrays.get("metrics/loss", np.zeros(0))  # of a long run the last ones
-    return _Ended(step, seed, carry if _is_finite(carry) else None, losses[: len(losses) - 1])
+    return _ended_with(step, seed, carry, arrays.get("metrics/loss", np.zeros(0)))  # of a long run the last ones
 
 
-def _is_finite(carry: Carry) -> bool:
-    arrays = [x for x in jax.tree.leaves(carry.params) if jnp.issubdtype(x.dtype, jnp.inexact)]
-    return all(bool(jnp.all(jnp.isfinite(x))) for x in arrays)
+def _ended_with(step: int, seed: int, carry: Carry, losses: np.ndarray) -> _Ended:
+    """Take the carry for that in front of the last step unless that step has broken it, and shown a finite loss."""
+    shown = len(losses) > 0 and not np.isfinite(losses[-1])
+    return _Ended(step, seed, carry if shown or bool(all_finite(carry.params)) else None, losses[:-1])
 
 
 def _examine(task: Task, optimizers: Sequence[Any], found: Replayed, many: bool) -> Autopsy:
@@ -192,31 +213,30 @@ def _examine(task: Task, optimizers: Sequence[Any], found: Replayed, many: bool)
     optimizer, carry = optimizers[lane], found.carry
     batch, rows = batch_of(task, carry.key, step)
     leaf, origin = "", None
+    given = {"task": task, "optimizer": optimizer, **carry._asdict(), "step": jnp.int32(step), "batch": batch}
     if stage in STAGES:
-        names, bad = _leaves(task, optimizer, carry, step, batch, stage)
+        names, bad = _leaves(given, stage)
         leaf = names[bad]
-        origin = find_origin(partial(_result, stage=stage, leaf=bad), task, optimizer, carry, jnp.int32(step), batch)
+        origin = find_origin(lambda given: _results(given, stage)[bad], given)
     elif found.grown:
         paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(carry.params)]
         leaf = "/".join(path_names(paths[int(np.argmax(found.grown))])) or "params"
     note = found.note + (f", most of all that of {leaf}" if found.grown else "")
-    return Autopsy(step, lane if many else None, stage, leaf, origin, found.value, rows, batch, carry, note)
+    parts = 1 if task.microbatch is None else jax.tree.leaves(batch)[0].shape[0] // task.microbatch.size
+    return Autopsy(step, lane if many else None, stage, leaf, origin, found.value, rows, batch, carry, note, parts)
 
 
-def _results(task: Task, optimizer: Any, carry: Carry, step: Any, batch: Any, stage: str) -> list[Any]:
-    new, told = advance(task, optimizer, carry, step, batch)
+def _results(given: dict[str, Any], stage: str) -> list[Any]:
+    carry = Carry(**{name: given[name] for name in Carry._fields})
+    new, told = advance(given["task"], given["optimizer"], carry, given["step"], given["batch"])
     trees = {"loss": told.metrics["loss"], "gradient": told.grads, "update": told.updates, "parameters": new.params}
     return jax.tree.leaves(trees[stage])
 
 
-def _result(task: Task, optimizer: Any, carry: Carry, step: Any, batch: Any, *, stage: str, leaf: int) -> Any:
-    return _results(task, optimizer, carry, step, batch, stage)[leaf]
-
-
-def _leaves(task: Task, optimizer: Any, carry: Carry, step: int, batch: Any, stage: str) -> tuple[list[str], int]:
-    """Return the names of a stage's leaves, and the first that is not finite."""
-    arrays = jax.jit(partial(_results, stage=stage))(task, optimizer, carry, jnp.int32(step), batch)
-    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(carry.params)]
+def _leaves(given: dict[str, Any], stage: str) -> tuple[list[str], int]:
+    """Return the names of a stage's leaves, and the first that is not finite; of the parameters, that was so before."""
+    arrays = jax.jit(partial(_results, stage=stage))(given)
+    paths, before = zip(*jax.tree_util.tree_leaves_with_path(given["params"]), strict=True)
     names = ["the loss"] if stage == "loss" else ["/".join(path_names(path)) or "params" for path in paths]
-    bad = [i for i, x in enumerate(arrays) if not bool(jnp.all(jnp.isfinite(x)))]
-    return names, bad[0] if bad else 0
+    were = [stage != "parameters" or bool(all_finite(x)) for x in before]
+    return names, next((i for i, x in enumerate(arrays) if were[i] and not bool(all_finite(x))), 0)

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Literal
+from jax.extend.core import Literal, jaxpr_as_fun
 
 from jgd.core.subprograms import constants_of, program_of
+from jgd.core.tree import path_names
 from jgd.health.programs import carried_by, run_equation
 
 FINITE, INFINITE, UNDEFINED = 0, 1, 2  # of an array: the worst of its entries
@@ -25,7 +26,7 @@ class FailedOperation(NamedTuple):
     operands: tuple[float, ...]  # at the entry that failed, or the largest modulus where shapes differ
     index: tuple[int, ...]  # of that entry in the output
     shape: tuple[int, ...]  # of the output
-    source: str  # file:line and function of the caller's code, as far as it is known
+    source: str  # file:line and function of the caller's code, as far as it is known; an argument's path
     backward: bool  # whether it belongs to the gradient's way back
     passes: tuple[int, ...]  # of the scans that it lies in
 
@@ -49,16 +50,25 @@ class _Frame(NamedTuple):
 def find_origin(fn: Callable[..., Any], *args: Any) -> FailedOperation | None:
     """Trace the array `fn(*args)` back to where it became infinite or undefined; `None` where it is finite.
 
-    Compiles the function once with a flag for each of its operations, calls, scans and rematerialised parts taken
-    apart. Only what reaches the result is followed, so that a NaN that `where` masks away is not reported; nor are
-    infinities that are written as constants. Conditionals and while loops are seen as one operation.
+    Compiles the function once with a flag for each of its operations, calls, scans, conditionals and rematerialised
+    parts taken apart; of a while loop, which runs twice for it, the first pass after which more is not finite. Only
+    what reaches the result is followed, so that a NaN that `where` masks away is not reported; nor are infinities that
+    are written as constants.
     """
     closed = jax.make_jaxpr(fn)(*args)
-    flat = jax.tree.leaves(args)
+    paths, flat = zip(*jax.tree_util.tree_leaves_with_path(args), strict=True)
     outs, record = jax.device_get(jax.jit(lambda *x: _recorded(closed.jaxpr, closed.consts, x))(*flat))
     if np.all(np.isfinite(np.asarray(outs[0], np.complex64 if np.iscomplexobj(outs[0]) else np.float64))):
         return None
-    return _trace(_Frame(closed.jaxpr, record, None, ()), closed.jaxpr.outvars[0])
+    found = _trace(_Frame(closed.jaxpr, record, None, ()), closed.jaxpr.outvars[0])
+    if found is None or found.operation != "argument":
+        return found
+    (i,) = found.index
+    value = np.asarray(flat[i])
+    index = np.argwhere(np.isnan(value) if found.undefined else ~np.isfinite(value))[0]
+    return found._replace(
+        index=tuple(map(int, index)), shape=value.shape, source="/".join(path_names(paths[i][1:])),
+    )  # fmt: skip
 
 
 def _recorded(program: Any, consts: Sequence[Any], args: Sequence[Any]) -> tuple[list[Any], _Record]:
@@ -75,6 +85,9 @@ def _recorded(program: Any, consts: Sequence[Any], args: Sequence[Any]) -> tuple
             outs, inner = _recorded(program_of(eqn), constants_of(eqn), given)
         elif kind == "scan":
             outs, inner = _recorded_scan(eqn, given)
+        elif kind in ("cond", "while"):
+            outs = run_equation(program, eqn, given)
+            inner = (_recorded_branches if kind == "cond" else _recorded_while)(eqn, given)
         else:
             outs = run_equation(program, eqn, given)
             failed = _failed(outs[0], given) if outs else None
@@ -97,10 +110,45 @@ def _recorded_scan(eqn: Any, given: Sequence[Any]) -> tuple[list[Any], _Record]:
     return [*last, *outs], record
 
 
+def _recorded_branches(eqn: Any, given: Sequence[Any]) -> tuple[Any, list[_Record]]:
+    """Record the branch of a conditional that is taken: its number, and the records of all, blank but for that one."""
+    index, *args = given
+
+    def record(i: int, branch: Any) -> Any:
+        def taken() -> _Record:
+            return _recorded(branch.jaxpr, branch.consts, args)[1]
+
+        blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(taken))
+        return jax.lax.cond(index == i, taken, lambda: blank)
+
+    return index, [record(i, branch) for i, branch in enumerate(eqn.params["branches"])]
+
+
+def _recorded_while(eqn: Any, given: Sequence[Any]) -> tuple[Any, _Record]:
+    """Record the first pass of a loop after which more is not finite than before it: its number, and what it did."""
+    ask, body = eqn.params["cond_jaxpr"], eqn.params["body_jaxpr"]
+    a = eqn.params["cond_nconsts"]
+    b = a + eqn.params["body_nconsts"]
+
+    def goes_on(now: Any) -> Any:
+        _, carry, _, failed = now
+        return jaxpr_as_fun(ask)(*given[:a], *carry)[0] & ~failed
+
+    def take(now: Any) -> Any:
+        _, carry, number, _ = now
+        new = jaxpr_as_fun(body)(*given[a:b], *carry)
+        worse = [_worst(x) > _worst(y) for x, y in zip(new, carry, strict=True)]
+        return carry, new, number + 1, jnp.any(jnp.stack(worse))
+
+    first = [jnp.asarray(x, v.aval.dtype) if np.isscalar(x) else x for x, v in zip(given, eqn.invars, strict=True)][b:]
+    front, _, number, _ = jax.lax.while_loop(goes_on, take, (first, first, jnp.int32(0), jnp.array(False)))
+    return number - 1, _recorded(body.jaxpr, body.consts, [*given[a:b], *front])[1]
+
+
 def _kind(eqn: Any) -> str:
     name, program = eqn.primitive.name, program_of(eqn)
-    if name == "scan":
-        return "scan"
+    if name in ("scan", "cond", "while"):
+        return name
     return "call" if name in ENTERED and program is not None and len(program.invars) == len(eqn.invars) else "whole"
 
 
@@ -143,6 +191,18 @@ def _trace(frame: _Frame, var: Any) -> FailedOperation | None:
     i = next(i for i, eqn in enumerate(frame.program.eqns) if var in eqn.outvars)
     eqn, (_, inner, failed) = frame.program.eqns[i], frame.record.equations[i]
     which = eqn.outvars.index(var)
+    if inner is not None and eqn.primitive.name == "cond":
+        index, records = inner
+        within = eqn.params["branches"][int(index)].jaxpr
+        return _trace(
+            _Frame(within, records[int(index)], (frame, eqn, None, None), frame.passes), within.outvars[which]
+        )
+    if inner is not None and eqn.primitive.name == "while":
+        number, record = inner
+        body = _Frame(eqn.params["body_jaxpr"].jaxpr, record, (frame, eqn, None, None), (*frame.passes, int(number)))
+        outs = body.program.outvars
+        bad = [x for x in (outs[which], *outs) if _state(body, x) != FINITE]
+        return _trace(body, bad[0]) if bad else _trace(frame, eqn.invars[len(eqn.invars) - len(outs) + which])
     if inner is not None:
         within = program_of(eqn)
         if eqn.primitive.name != "scan":
@@ -165,8 +225,8 @@ def _trace_argument(frame: _Frame, i: int) -> FailedOperation | None:
     if frame.caller is None:
         return FailedOperation("argument", int(frame.record.inputs[i]) == UNDEFINED, (), (i,), (), "", False, ())
     above, eqn, now, records = frame.caller
-    if now is None:
-        return _trace(above, eqn.invars[i])
+    if now is None:  # a conditional has its number in front, a loop what its condition alone looks at
+        return _trace(above, eqn.invars[i + len(eqn.invars) - len(frame.program.invars)])
     fixed, carried = carried_by(eqn, frame.program)
     before = now + 1 if eqn.params["reverse"] else now - 1
     if fixed <= i < fixed + carried and 0 <= before < eqn.params["length"]:
@@ -206,10 +266,18 @@ def _origin(frame: _Frame, eqn: Any, state: Any, failed: Any) -> FailedOperation
     shape = tuple(eqn.outvars[0].aval.shape)
     entry, operands = failed if failed is not None else (0, [])
     index = tuple(int(i) for i in np.unravel_index(int(entry), shape)) if shape else ()
+    source, backward, above = source_of(eqn), _is_backward(eqn), frame
+    while above.caller is not None:  # a function that JAX traced before, as jnp.linalg.norm, has no line of its own
+        above, call = above.caller[:2]
+        source, backward = source or source_of(call), backward or _is_backward(call)
     return FailedOperation(
-        eqn.primitive.name, int(state) == UNDEFINED, tuple(float(x) for x in operands), index, shape,
-        source_of(eqn), "transpose" in str(eqn.source_info.name_stack), frame.passes,
+        eqn.primitive.name, int(state) == UNDEFINED, tuple(float(x) for x in operands), index, shape, source, backward,
+        frame.passes,
     )  # fmt: skip
+
+
+def _is_backward(eqn: Any) -> bool:
+    return "transpose" in str(eqn.source_info.name_stack)
 
 
 def source_of(eqn: Any) -> str:

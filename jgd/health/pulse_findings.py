@@ -8,15 +8,17 @@ import numpy as np
 from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
 from jgd.core.optional import require
 from jgd.health.finding import Thresholds
+from jgd.health.jumps import TALL, loss_scores, usual_before, z_scores
+from jgd.pages.text import count
 from jgd.train.pulse import EVERYTHING
 
-DECAY, WARM_UP = 0.97, 25  # of the moving mean and variance of spikes (Kumar et al. 2025, arXiv:2504.02507)
-CLIPPED_AT = 2.5  # standard deviations with which a spike enters the mean, so that it does not blind the next
-TALL, JUMP = 3.0, 0.05  # times the usual value, and, for losses, of the first loss above it: what a spike must reach
+JUMP = 0.05  # of the first loss: what a spike of the loss must reach above the usual one
 VANISHED = 1e-6  # |g||theta|/|loss| of the most sensitive matrix: below it no weight changes the loss
 APART = 1e-7  # between the least and the most sensitive matrix
 LEAP = 5.0  # times the largest usual |u|/|theta|, which no single step should exceed
 ROSE = 3.0  # times the first loss
+MOST = 0.5  # share of the later measurements at which a step may be skipped
+SIZED = 30  # steps after which a matrix that began with zeros has a size
 
 
 class Heard(NamedTuple):
@@ -42,10 +44,10 @@ class Heard(NamedTuple):
         return self.beats.get(f"{quantity}/{group}", np.zeros(0))
 
     def later(self, quantity: str, group: str = EVERYTHING) -> np.ndarray:
-        """Return the finite ones of the second half of them."""
+        """Return the later half of those finite where the gradient is, at least three, for a short run has few."""
         values = self.of(quantity, group)
-        values = values[len(values) // 2 :]
-        return values[np.isfinite(values)]
+        values = values[np.isfinite(values) & (self.of("nonfinite") == 0)]
+        return values[-max(3, -(-len(values) // 2)) :]
 
     def dataframe(self) -> Any:
         """Return a pandas table of it all, with the steps for its index."""
@@ -55,64 +57,25 @@ class Heard(NamedTuple):
 def heard_findings(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     """Find everything that is wrong in a pulse; of a run that ended non-finite, where that began comes first."""
     broken = list(_not_finite(heard, at))
-    yield from broken
+    yield from (*broken, *_skips(heard))
     yield from _rising(heard)
-    yield from _spikes(heard, at)
     if not broken:
         yield from _sensitivity(heard)
-        yield from _ratios(heard, at)
+    jumps = [*_spikes(heard, at), *(_ratios(heard, at) if not broken else ())]
+    yield from (finding for _, finding in sorted(jumps, key=lambda jump: jump[0]))  # the first is the others' cause
     yield from _cosines(heard, at)
     yield from _clipped(heard, at)
 
 
-def z_scores(values: np.ndarray, rise: float = np.inf) -> np.ndarray:
-    """Tell how many standard deviations each value lies above the moving mean of those before it.
-
-    Mean and variance begin as the median and the median deviation of 25 values, of which a spike may be one, and decay
-    by 0.97; a value above 2.5 deviations enters them as if it were there. The 25 get zero themselves, but for those
-    that lie by `rise` above all but two before them. NaN is passed over.
-    """
-    found = np.zeros(len(values))
-    finite = np.flatnonzero(np.isfinite(values))
-    begin = values[finite[:WARM_UP]]
-    for n in range(3, len(begin)):
-        if begin[n] - np.sort(begin[:n])[-3] > rise:
-            mean, spread = _middle_and_spread(begin[:n])
-            found[finite[n]] = (begin[n] - mean) / max(spread, 1e-6 * abs(mean), 1e-30)
-    if len(finite) <= WARM_UP:
-        return found
-    mean, spread = _middle_and_spread(begin)
-    variance = spread**2
-    for i in finite[WARM_UP:]:
-        spread = max(variance**0.5, 1e-6 * abs(mean), 1e-30)
-        found[i] = (values[i] - mean) / spread
-        step = min(found[i], CLIPPED_AT) * spread
-        variance = DECAY * variance + (1 - DECAY) * step**2
-        mean += (1 - DECAY) * step
-    return found
-
-
-def loss_scores(losses: np.ndarray) -> np.ndarray:
-    """Return these scores of the logs of losses, above the least where some are negative."""
-    finite = losses[np.isfinite(losses)]
-    return z_scores(np.log(np.maximum(losses - finite.min(initial=0.0), 1e-30)), float(np.log(TALL)))
-
-
-def _middle_and_spread(values: np.ndarray) -> tuple[float, float]:
-    """Return the median, and the deviation of a normal distribution of that median deviation."""
-    middle = float(np.median(values))
-    return middle, 1.4826 * float(np.median(np.abs(values - middle)))
-
-
 def _not_finite(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     """Tell where the first entries that are not finite are: of the parameters before the step, else of the gradient."""
-    limit = float(at.nonfinite)
-    bad_params, bad = heard.of("params_nonfinite"), heard.of("nonfinite")
-    loss = np.flatnonzero(~np.isfinite(heard.loss))
-    rows = np.flatnonzero((bad_params > limit) | (bad > limit))
+    limit, skipped = float(at.nonfinite), _skipped(heard)
+    lost = np.setdiff1d(np.flatnonzero(~np.isfinite(heard.loss)), heard.steps[skipped])
+    bad = (heard.of("params_nonfinite") > limit) | (heard.of("nonfinite") > limit)
+    rows = np.flatnonzero(bad & ~skipped)
     if not len(rows):
-        if len(loss):
-            yield _loss_finding(loss[0], heard)
+        if len(lost):
+            yield _loss_finding(lost[0], heard)
         return
     row, step = rows[0], int(heard.steps[rows[0]])
     for quantity, what, because, remedy in (
@@ -131,6 +94,34 @@ def _not_finite(heard: Heard, at: Thresholds) -> Iterator[Finding]:
                 BROKEN, f"step {step}, {where}", f"share of the {what} that is not finite", worst, "0", because, remedy
             )
             return
+
+
+def _skipped(heard: Heard) -> np.ndarray:
+    """Tell at which measured steps the optimizer made nothing of a gradient that is not finite, and the run went on."""
+    harmless = np.isfinite(heard.of("update_ratio")) & (heard.of("params_nonfinite") == 0)
+    return (heard.of("nonfinite") > 0) & harmless & (heard.steps < heard.taken - 1)
+
+
+def _skips(heard: Heard) -> Iterator[Finding]:
+    """Find steps whose loss was not finite and which the optimizer skipped, or, as for a loss scale, most of the later.
+
+    That a loss scale which begins too large is halved at first is no fault.
+    """
+    skipped = _skipped(heard)
+    lost = np.intersect1d(heard.steps[skipped], np.flatnonzero(~np.isfinite(heard.loss)))
+    late = skipped[len(skipped) // 2 :]
+    if len(lost):
+        yield Finding(
+            WATCH, f"step {lost[0]}", "loss", float(heard.loss[lost[0]]), "a finite number",
+            f"the optimizer skipped this step and {len(lost) - 1} more of {heard.taken}",
+            "let jgd.health.autopsy name the operation and the example",
+        )  # fmt: skip
+    elif len(late) and late.mean() > MOST:
+        yield Finding(
+            SLOW, "the gradient", "share of the later steps that the optimizer skipped", float(late.mean()),
+            f"below {MOST:g}", "a gradient was not finite there though the loss was",
+            "let jgd.health.autopsy name the operation, or begin with a smaller loss scale",
+        )  # fmt: skip
 
 
 def _loss_at(heard: Heard, step: int) -> float:
@@ -157,69 +148,67 @@ def _rising(heard: Heard) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _spikes(heard: Heard, at: Thresholds) -> Iterator[Finding]:
-    """Find the highest jump of the loss, or else of the norm of all gradients."""
+def _spikes(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:
+    """Find the first jump of the loss, or else of the norm of all gradients, with its step.
+
+    A norm that rises to stay, as one does that leaves a plateau between two measurements, has not jumped.
+    """
     norm = heard.of("gradient_norm")
-    for where, steps, values in (
-        ("the loss", np.arange(heard.taken), heard.loss),
-        ("the gradient", heard.steps, np.where(norm > 0, norm, np.nan)),
+    for where, kind, steps, values in (
+        ("the loss", "step", np.arange(heard.taken), heard.loss),
+        ("the gradient", "measurement", heard.steps, np.where(norm > 0, norm, np.nan)),
     ):
         of_loss, scores = where == "the loss", loss_scores(values)
         scores = np.maximum(scores, z_scores(values)) if of_loss else scores
-        usual = _usual(values)
+        usual = usual_before(values)
         tall = TALL * np.abs(usual)
         if of_loss:  # a jump of the loss is none beside what it began with
             tall = np.maximum(tall, usual + JUMP * np.abs(heard.loss[:1]))
+        else:
+            next_two = np.stack([np.append(values, [np.nan] * i)[i:] for i in (1, 2)])
+            tall = np.fmax(tall, TALL * np.fmin(*next_two))
         high = (scores > float(at.spike)) & (values > tall)
         if high.any():
-            worst = int(np.argmax(np.where(high, scores, 0)))
-            yield Finding(
-                SLOW, f"{where} at step {int(steps[worst])}", "z-score", float(scores[worst]),
-                f"below {float(at.spike):g}", f"{int(high.sum())} steps of {len(values)} jumped",
+            first = int(np.argmax(high))
+            yield int(steps[first]), Finding(
+                SLOW, f"{where} at step {int(steps[first])}", "z-score", float(scores[first]),
+                f"below {float(at.spike):g}", f"{int(high.sum())} of {count(len(values), kind)} jumped",
                 "clip the gradient's norm, lower the rate or b2, and look at the batch",
             )  # fmt: skip
             return
 
 
-def _usual(values: np.ndarray) -> np.ndarray:
-    """Return the third largest of the finite values in the 25 places before each, NaN where there are none."""
-    padded = np.concatenate([np.full(WARM_UP, -np.inf), np.where(np.isfinite(values), values, -np.inf)])
-    if not len(values):
-        return values
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WARM_UP)[: len(values)]
-    usual = np.sort(windows, axis=1)[:, -3]  # not the largest two, which may be spikes themselves
-    return np.where(np.isfinite(usual), usual, np.nan)
-
-
-def _ratios(heard: Heard, at: Thresholds) -> Iterator[Finding]:
-    """Find groups of matrices whose updates are too large or too small beside them."""
+def _ratios(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:
+    """Find groups of matrices whose updates are too large or too small beside them, with the step where that began."""
+    limit = float(at.update_ratio)
     for group in heard.wide:
-        ratios, gradients = heard.later("update_ratio", group), heard.of("gradient_norm", group)
+        all_ratios, ratios = heard.of("update_ratio", group), heard.later("update_ratio", group)
         if not len(ratios):
             continue
-        ratio, all_ratios = float(np.median(ratios)), heard.of("update_ratio", group)
-        highest = int(np.nanargmax(all_ratios))
-        if ratio <= float(at.update_ratio) and all_ratios[highest] > LEAP * float(at.update_ratio):
-            yield Finding(
-                SLOW, group, f"|u|/|theta| at step {int(heard.steps[highest])}", float(all_ratios[highest]),
-                f"below {LEAP * float(at.update_ratio):g}", "one step rewrote these leaves",
-                "lower the rate, warm up, or clip",
+        ratio = float(np.median(ratios))
+        # A matrix of zeros has no size yet: in steady motion |u|/|theta| is 1/t after t steps.
+        sized = (heard.steps >= SIZED) | (heard.of("params_norm", group)[0] > 0)
+        high = np.where(sized, all_ratios, 0)
+        highest = int(np.nanargmax(high))
+        if ratio <= limit and high[highest] > LEAP * limit:
+            yield int(heard.steps[highest]), Finding(
+                SLOW, group, f"|u|/|theta| at step {int(heard.steps[highest])}", float(high[highest]),
+                f"below {LEAP * limit:g}", "one step rewrote these leaves", "lower the rate, warm up, or clip",
             )  # fmt: skip
-        elif ratio > float(at.update_ratio):
-            yield Finding(
-                SLOW, group, "|u|/|theta|", ratio, f"below {float(at.update_ratio):g}",
-                "the rate is too high for these leaves",
-                f"lower it {max(2, round(ratio / float(at.update_ratio) * 3)):g}x, warm up, or clip",
+        elif ratio > limit and sized[-1]:
+            yield 0, Finding(
+                SLOW, group, "|u|/|theta|", ratio, f"below {limit:g}", "the rate is too high for these leaves",
+                f"lower it {max(2, round(ratio / limit * 3)):g}x, warm up, or clip",
             )  # fmt: skip
         elif not np.any(all_ratios):
-            still = not np.any(gradients)
-            yield Finding(
+            still = not np.any(heard.of("gradient_norm", group))
+            yield 0, Finding(
                 WATCH, group, "|u|/|theta|", 0.0, "above 0",
                 "no gradient reaches these leaves" if still else "the optimizer does not move these leaves",
                 "connect them to the loss, or leave them out" if still else "look at its mask, groups and rate",
             )  # fmt: skip
         elif ratio < float(at.still) and _is_stuck(heard):
-            yield Finding(
+            yield 0, Finding(
                 SLOW, group, "|u|/|theta|", ratio, f"above {float(at.still):g}",
                 "these leaves hardly move, and in half precision not at all", "raise the rate, or scale their gradient",
             )  # fmt: skip
@@ -236,7 +225,7 @@ def _sensitivity(heard: Heard) -> Iterator[Finding]:
     if not len(heard.steps):
         return
     loss = np.abs(heard.loss[np.minimum(heard.steps, heard.taken - 1)])
-    early = slice(0, max(1, len(heard.steps) // 4))
+    early = heard.steps <= max(heard.steps[0], heard.taken // 4)
     found = {}
     for group in heard.wide:
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -13,26 +13,44 @@ REMEDIES = {
     "pow": "keep the base above zero",
     "exp": "subtract the maximum first, as jax.nn.logsumexp and softmax do, or clip its argument",
     "sub": "do not subtract infinities: a row in which everything is masked needs a case of its own",
+    **dict.fromkeys(("exp2", "expm1", "sinh", "cosh"), "clip its argument"),
     "acos": "clip its argument to [-1, 1]",
     "asin": "clip its argument to [-1, 1]",
-    "argument": "look at the parameters, the state and the data in front of this step",
+    "cholesky": "add a multiple of the identity, or compute it in float64",
+    "argument": "clean the data, or look at what has set it where it is none of the data",
 }
+NAMES = {"div": "division", "dot_general": "product", "integer_pow": "power", "convert_element_type": "conversion"}
 LARGE = (
     "its operands are too large for their dtype: lower the learning rate, clip the gradient, or scale what enters it"
 )
-GROWING = frozenset(("dot_general", "mul", "add", "add_any", "reduce_sum", "integer_pow", "square", "cumsum"))
+GROWING = frozenset(
+    (
+        "dot_general",
+        "mul",
+        "add",
+        "add_any",
+        "reduce_sum",
+        "integer_pow",
+        "square",
+        "cumsum",
+        "cumprod",
+        "reduce_prod",
+        "convert_element_type",
+    )
+)
 
 
 def because_of(origin: FailedOperation) -> str:
     """Say where it arose, and from which operands."""
     if origin.operation == "argument":
-        return "an argument of the step is not finite itself"
+        place = f"{origin.source}{list(origin.index) if origin.index else ''}"
+        return f"{place} is {'not a number' if origin.undefined else 'infinite'} before the step"
     operands = [f"{x:.6g}" for x in origin.operands if not math.isnan(x)]
-    name = {"div": "division", "dot_general": "product", "integer_pow": "power"}.get(origin.operation, origin.operation)
+    name = NAMES.get(origin.operation, origin.operation)
     said = f"{name} of {' and '.join(operands)}" if operands else name
     said += f" at {origin.source}" if origin.source else ""
     said += " on the gradient's way back" if origin.backward else ""
-    return said + (f", in pass {origin.passes[-1]} of a scan" if origin.passes else "")
+    return said + (f", in pass {origin.passes[-1]} of a loop" if origin.passes else "")
 
 
 def remedy_of(origin: FailedOperation, stage: str) -> str:

@@ -10,11 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.tree import all_finite, global_norm
-from jgd.health.pulse_findings import WARM_UP, loss_scores
+from jgd.health.jumps import WARM_UP, loss_scores
 from jgd.train.loop import Carry, advance, batch_at, pick
+from jgd.train.segments import skips_bad_batches
 from jgd.train.stream import Feed, Position
 from jgd.train.task import Task, is_stream
 
+SKIPPED = "the optimizer skipped the step"
 STAGES = ("loss", "gradient", "update", "parameters")  # in the order in which a step computes them
 JUMP = 6.0  # deviations of a jump that is told of
 SEGMENT = 50  # steps between two carries that are kept
@@ -28,14 +30,20 @@ class Replayed:
     carry: Any = None
     value: float = float("nan")  # of the loss there
     note: str = ""
+    losses: Any = ()  # f[lanes, steps], from the step on with which it began
     grown: Sequence[float] = ()  # by leaf, the growth of the gradient's norm at a spike
 
 
 def replay_steps(
     task: Task, optimizers: Sequence[Any], carries: Sequence[Carry], start: int, count: int, spike: float | None = None
 ) -> Replayed:
-    """Take `count` steps from step `start` in each lane until one is not finite; else look for the first spike."""
+    """Take `count` steps from step `start` in each lane until one is not finite; else look for the first spike.
+
+    Where the optimizer skips what is not finite, it is the first step that it has not skipped, else the first whose
+    loss was not finite; but no overflow that a loss scale is there for.
+    """
     optimizer, carry = _stacked(optimizers), _stacked(carries)
+    skips = skips_bad_batches(carry.opt_state)
     losses: list[np.ndarray] = []
     kept: list[tuple[int, Any]] = []
     for at in range(start, start + count, SEGMENT):
@@ -45,14 +53,23 @@ def replay_steps(
         carry, seen = _segment(task, optimizer, carry, at, _batches(task, at, length), length=length)
         loss, good = np.asarray(seen[0]), np.asarray(seen[1])
         losses.append(loss)
-        if not good.all():
-            step, lane, stage = (int(x[0]) for x in np.nonzero(~good.transpose(1, 0, 2)))
+        broken = ~good[:, :, 2 * skips :].all(axis=2)
+        if broken.any():
+            step, lane = (int(x[0]) for x in np.nonzero(broken.T))
             mine = _until(task, optimizer, front, at, at + step, lane)
-            before = np.concatenate(losses, axis=1)[lane, : at - start + step]
-            return Replayed((lane, at + step, STAGES[stage]), mine, float(loss[lane, step]), jump_before(before, start))
+            stage, known = STAGES[int(np.argmin(good[lane, step]))], np.concatenate(losses, axis=1)
+            note = jump_before(known[lane, : at - start + step], start)
+            return Replayed((lane, at + step, stage), mine, float(loss[lane, step]), note, known)
+    known = np.concatenate(losses, axis=1)
+    lost = np.argwhere(~np.isfinite(known.T))
     if spike is None:
-        return Replayed(None)
-    return _spiked(task, optimizer, kept, np.concatenate(losses, axis=1), start, spike)
+        return Replayed(None, losses=known)
+    if not len(lost):
+        return _spiked(task, optimizer, kept, known, start, spike)
+    step, lane = map(int, lost[0])
+    at, carry = [(at, carry) for at, carry in kept if at <= start + step][-1]
+    mine = _until(task, optimizer, carry, at, start + step, lane)
+    return Replayed((lane, start + step, "loss"), mine, float(known[lane, step]), SKIPPED, known)
 
 
 def jump_before(losses: np.ndarray, start: int = 0) -> str:
@@ -81,7 +98,7 @@ def _spiked(
     scores = np.stack([loss_scores(one) for one in losses])
     over = np.argwhere(np.greater(scores.T, spike))
     if not len(over):
-        return Replayed(None)
+        return Replayed(None, losses=losses)
     step, lane = map(int, over[0])
     number = start + step
     at, carry = [(at, carry) for at, carry in kept if at <= number][-1]
@@ -98,7 +115,7 @@ def _spiked(
     if number > at:
         note += f", and gradients up to {float(np.max(grown)):.3g}-fold"
     return Replayed(
-        (lane, number, "spike"), mine, float(losses[lane, step]), note, grown.tolist() if number > at else ()
+        (lane, number, "spike"), mine, float(losses[lane, step]), note, losses, grown.tolist() if number > at else ()
     )
 
 
@@ -126,16 +143,21 @@ def _until(task: Task, optimizer: Any, carry: Any, start: int, end: int, lane: i
 
 @partial(jax.jit, static_argnames="length")
 def _segment(task: Task, optimizer: Any, carry: Any, start: Any, batches: Any, *, length: int) -> Any:
-    """Take the steps of all lanes: their carries, the losses f[lanes, length] and whether each stage was finite."""
+    """Take the steps of all lanes: their carries, the losses f[lanes, length] and whether each stage was finite.
+
+    Parameters that were not finite in front of them, as a mask may be, are not looked at.
+    """
 
     def lane(optimizer: Any, carry: Carry) -> Any:
         rows = None if batches is not None else pick(task, carry.key, start, length)
+        were = [all_finite(p) for p in jax.tree.leaves(carry.params)]
 
         def body(carry: Carry, x: Any) -> Any:
             number, drawn = x
             batch = drawn if batches is not None else batch_at(task, drawn)
             new, step = advance(task, optimizer, carry, number, batch)
-            trees = (step.metrics["loss"], step.grads, step.updates, new.params)
+            params = [jnp.where(x, p, 0) for x, p in zip(were, jax.tree.leaves(new.params), strict=True)]
+            trees = (step.metrics["loss"], step.grads, step.updates, params)
             return new, (step.metrics["loss"], jnp.stack([all_finite(tree) for tree in trees]))
 
         return jax.lax.scan(body, carry, (start + jnp.arange(length), rows if batches is None else batches))

@@ -164,7 +164,7 @@ def fit(
                 "ask for at least as many, or use another dir."
             )
         run, told = train(plan, run, checkpoint, progress, call, clock)
-        return finish_run(plan, run, told, before, clock)
+        return finish_run(plan, run, told, before, clock, int(seed))
 
 
 def _plan(

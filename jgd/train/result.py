@@ -47,6 +47,7 @@ class Run:
     reason: str = ""  # at which step it stopped, and why, in a sentence
     best: Best | None = None  # where keep_best asked for it
     history: tuple[Change, ...] = ()  # what was changed on the way, by a resume or a callback
+    seed: int = 0
     steps_here: int = 0  # of all steps, those that this call took; the others were read from a folder
     notes: tuple[str, ...] = ()  # what else is to be known
     pulse: Pulse | None = None  # where `health` was asked for: which groups of leaves were measured

@@ -116,7 +116,7 @@ def train(
     return run, told
 
 
-def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: Clock) -> Run:
+def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: Clock, seed: int) -> Run:
     """Return the run as its caller gets it."""
     state, steps, best = run.state, int(run.state.steps), run.best
     if plan.layout is not None:
@@ -142,6 +142,7 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
         reason=f"stopped at step {steps}" + (f": {reason}" if reason else ""),
         best=best,
         history=run.history,
+        seed=seed,
         steps_here=steps - before,
         notes=(*plan.notes, *_notes(state.carry.opt_state, status)),
         pulse=plan.pulse,

@@ -11,7 +11,8 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.health.finding import Thresholds
-from jgd.health.pulse_findings import Heard, heard_findings, loss_scores, z_scores
+from jgd.health.jumps import loss_scores, z_scores
+from jgd.health.pulse_findings import Heard, heard_findings
 from jgd.health.reading import read_pulse, sparkline
 from jgd.health.replayed import jump_before
 from jgd.train.pulse import QUANTITIES, Health
