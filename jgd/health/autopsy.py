@@ -16,9 +16,10 @@ from jgd.core.errors import InputError
 from jgd.core.finding import BROKEN, SLOW, Finding
 from jgd.core.tree import all_finite, path_names
 from jgd.core.types import Transform
+from jgd.health.jumps import jump_before
 from jgd.health.origin import FailedOperation, find_origin
 from jgd.health.remedies import because_of, remedy_of
-from jgd.health.replayed import STAGES, Replayed, batch_of, jump_before, replay_steps
+from jgd.health.replayed import STAGES, Replayed, batch_of, replay_steps
 from jgd.train.checkpoint import checkpoint_file
 from jgd.train.loop import Carry, advance, begin, root_key
 from jgd.train.result import Run

@@ -4,6 +4,7 @@ import numpy as np
 
 DECAY, WARM_UP = 0.97, 25  # of the moving mean and variance of spikes (Kumar et al. 2025, arXiv:2504.02507)
 CLIPPED_AT = 2.5  # standard deviations with which a spike enters the mean, so that it does not blind the next
+JUMP = 6.0  # deviations of a jump that is told of
 TALL = 3.0  # times the usual value: what a spike must reach
 
 
@@ -38,6 +39,18 @@ def loss_scores(losses: np.ndarray) -> np.ndarray:
     """Return these scores of the logs of losses, above the least where some are negative."""
     finite = losses[np.isfinite(losses)]
     return z_scores(np.log(np.maximum(losses - finite.min(initial=0.0), 1e-30)), float(np.log(TALL)))
+
+
+def jump_before(losses: np.ndarray, start: int = 0) -> str:
+    """Tell of the first jump of these losses, which may be the cause of what is not finite after them."""
+    over = np.flatnonzero(loss_scores(losses) > JUMP)
+    if not len(over):
+        return ""
+    step = int(over[0])
+    usual = float(np.median(losses[max(0, step - WARM_UP) : step]))
+    return (
+        f"the loss had jumped from {usual:.3g} to {losses[step]:.3g} at step {start + step}, so look at that one first"
+    )
 
 
 def usual_before(values: np.ndarray) -> np.ndarray:

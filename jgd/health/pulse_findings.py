@@ -8,16 +8,17 @@ import numpy as np
 from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
 from jgd.core.optional import require
 from jgd.health.finding import Thresholds
-from jgd.health.jumps import TALL, loss_scores, usual_before, z_scores
+from jgd.health.jumps import TALL, jump_before, loss_scores, usual_before, z_scores
 from jgd.pages.text import count
 from jgd.train.pulse import EVERYTHING
 
 JUMP = 0.05  # of the first loss: what a spike of the loss must reach above the usual one
 VANISHED = 1e-6  # |g||theta|/|loss| of the most sensitive matrix: below it no weight changes the loss
-APART = 1e-7  # between the least and the most sensitive matrix
+APART = 1e-5  # between the least and the most sensitive matrix
 LEAP = 5.0  # times the largest usual |u|/|theta|, which no single step should exceed
 ROSE = 3.0  # times the first loss
 MOST = 0.5  # share of the later measurements at which a step may be skipped
+BOUNCING = 0.75  # of the later cosines, that lie below the threshold
 SIZED = 30  # steps after which a matrix that began with zeros has a size
 
 
@@ -88,6 +89,8 @@ def _not_finite(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     ):  # fmt: skip
         shares = {g: heard.of(quantity, g)[row] for g in heard.groups if heard.of(quantity, g)[row] > limit}
         if shares:
+            jump = jump_before(heard.loss[:step])
+            because = f"{because}; {jump}" if jump else because
             where = ", ".join(list(shares)[:4]) + (", ..." if len(shares) > 4 else "")
             worst = float(max(shares.values()))
             yield Finding(
@@ -250,9 +253,9 @@ def _sensitivity(heard: Heard) -> Iterator[Finding]:
 
 
 def _cosines(heard: Heard, at: Thresholds) -> Iterator[Finding]:
-    """Find iterates that bounce between the walls of a valley."""
+    """Find iterates that bounce between the walls of a valley: most cosines are negative, not half, as of noise."""
     cosines = heard.later("successive_cosine")
-    if len(cosines) >= 3 and np.median(cosines) < float(at.successive):
+    if len(cosines) >= 3 and np.quantile(cosines, BOUNCING) < float(at.successive):
         yield Finding(
             SLOW, "the run", "cosine of successive gradients", float(np.median(cosines)),
             f"above {float(at.successive):g}", "the steps jump from wall to wall: the rate is above 1/curvature",

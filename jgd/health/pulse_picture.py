@@ -18,6 +18,8 @@ PANELS = (
     ("successive_cosine", "cosine of successive gradients", False),
 )
 SIZE = (9.2, 5.6)  # inches
+DOTTED = 50  # measurements, below which each is marked
+EARLY = 0.3  # of the steps: where half of the measurements lie before it, the axis of steps is logarithmic
 
 
 def pulse_figure(heard: Heard, findings: Sequence[Finding]) -> Any:
@@ -26,8 +28,10 @@ def pulse_figure(heard: Heard, findings: Sequence[Finding]) -> Any:
     grid = figure.subplots(2, 2, sharex=True)
     _loss(grid[0, 0], heard)
     for panel, (quantity, title, logs) in zip(grid.ravel()[1:], PANELS, strict=True):
+        dot = "o" if len(heard.steps) < DOTTED else ""
         for i, group in enumerate(heard.groups):
-            panel.plot(heard.steps, heard.of(quantity, group), color=COLORS[i % len(COLORS)], linewidth=1.1)
+            of_group = {"color": COLORS[i % len(COLORS)], "linewidth": 1.1, "marker": dot, "markersize": 3}
+            panel.plot(heard.steps, heard.of(quantity, group), **of_group)
         panel.plot(heard.steps, heard.of(quantity), color=INK, linewidth=1.8, linestyle=(0, (4, 1.5)))
         if logs and np.any(heard.of(quantity) > 0):
             panel.set_yscale("log")
@@ -35,6 +39,10 @@ def pulse_figure(heard: Heard, findings: Sequence[Finding]) -> Any:
         if not logs:
             panel.set_ylim(-1.05, 1.05)
         _style(panel, title)
+    if len(heard.steps) and np.median(heard.steps) < EARLY * heard.taken:  # the first measurements are dense
+        grid[0, 0].set_xscale("symlog", linthresh=1)
+        grid[0, 0].set_xlim(0, heard.taken)
+        grid[0, 0].xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
     for panel in grid[1]:
         panel.set_xlabel("step", fontsize=9, color=INK)
     handles = [grid[0, 1].lines[i] for i in range(len(heard.groups) + 1)]

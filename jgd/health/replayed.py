@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.tree import all_finite, global_norm
-from jgd.health.jumps import WARM_UP, loss_scores
+from jgd.health.jumps import WARM_UP, jump_before, loss_scores
 from jgd.train.loop import Carry, advance, batch_at, pick
 from jgd.train.segments import skips_bad_batches
 from jgd.train.stream import Feed, Position
@@ -18,7 +18,6 @@ from jgd.train.task import Task, is_stream
 
 SKIPPED = "the optimizer skipped the step"
 STAGES = ("loss", "gradient", "update", "parameters")  # in the order in which a step computes them
-JUMP = 6.0  # deviations of a jump that is told of
 SEGMENT = 50  # steps between two carries that are kept
 
 
@@ -70,18 +69,6 @@ def replay_steps(
     at, carry = [(at, carry) for at, carry in kept if at <= start + step][-1]
     mine = _until(task, optimizer, carry, at, start + step, lane)
     return Replayed((lane, start + step, "loss"), mine, float(known[lane, step]), SKIPPED, known)
-
-
-def jump_before(losses: np.ndarray, start: int = 0) -> str:
-    """Tell of the first jump of these losses, which may be the cause of what is not finite after them."""
-    over = np.flatnonzero(loss_scores(losses) > JUMP)
-    if not len(over):
-        return ""
-    step = int(over[0])
-    usual = float(np.median(losses[max(0, step - WARM_UP) : step]))
-    return (
-        f"the loss had jumped from {usual:.3g} to {losses[step]:.3g} at step {start + step}, so look at that one first"
-    )
 
 
 def batch_of(task: Task, key: jax.Array, step: int) -> tuple[Any, np.ndarray | None]:

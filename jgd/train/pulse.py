@@ -22,6 +22,7 @@ QUANTITIES = (
     *("gradient_norm", "params_norm", "update_ratio", "successive_cosine"),
     *("zeros", "nonfinite", "params_nonfinite"),  # shares of entries, the first two of the gradient
 )
+NUMBER = r"\d+(?=/|$)"  # that a name in a path ends with, or is
 EVERYTHING = "all"  # the group of all leaves
 SAMPLE = 4096  # entries of a leaf, about, between which cosines of successive gradients are taken
 MOST_ROWS = 1024  # that a run keeps; beyond, every second one is dropped
@@ -52,8 +53,9 @@ class Health:
     every   Steps between measurements. Steps 1, 2, 4, 8, ... before the first of them are measured too, for most goes
             wrong there, and so is any whose loss is not finite.
     groups  The largest number of groups. As long as there are more leaves, numbers in their paths are taken for those
-            of layers, which come together (`layers/*/w`), and then the paths lose their last names. Or patterns over
-            the paths, by the groups' names; a leaf belongs to the first that fits, and to none if none does.
+            of layers, which come together (`layers/*/w`), the first and the last apart where there is room, so that a
+            gradient is seen to vanish on the way; and then the paths lose their last names. Or patterns over the paths,
+            by the groups' names; a leaf belongs to the first that fits, and to none if none does.
 
     A measured step passes over gradients, updates and parameters. It and the one before, with whose gradient it takes
     its cosine, stand in a loop of their own, and a step of the other loop does nothing that it would not do without a
@@ -141,10 +143,17 @@ def groups_of(params: Params, asked: Health | None = None) -> dict[str, tuple[in
 
 
 def short_names(paths: Sequence[str], most: int) -> list[str]:
-    """Return names of at most `most` groups for these paths: numbers become `*`, then last names are dropped."""
+    """Return names of at most `most` groups for these paths: numbers become `*`, then last names are dropped.
+
+    The least and the largest numbers stay where there is room.
+    """
     names = [path or "params" for path in paths]
     if len(set(names)) > most:
-        names = [re.sub(r"\d+(?=/|$)", "*", name) for name in names]
+        kinds = [re.sub(NUMBER, "*", name) for name in names]
+        by_number = sorted(names, key=lambda name: [int(x) for x in re.findall(NUMBER, name)])
+        like = {kind: [name for name in by_number if re.sub(NUMBER, "*", name) == kind] for kind in set(kinds)}
+        apart = [n if n in (like[k][0], like[k][-1]) else k for n, k in zip(names, kinds, strict=True)]
+        names = apart if len(set(apart)) <= most else kinds
     while len(set(names)) > most:
         deepest = max(name.count("/") for name in names)
         if deepest == 0:

@@ -11,10 +11,9 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.health.finding import Thresholds
-from jgd.health.jumps import loss_scores, z_scores
+from jgd.health.jumps import jump_before, loss_scores, z_scores
 from jgd.health.pulse_findings import Heard, heard_findings
 from jgd.health.reading import read_pulse, sparkline
-from jgd.health.replayed import jump_before
 from jgd.train.pulse import QUANTITIES, Health
 
 X = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)

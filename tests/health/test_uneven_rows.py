@@ -1,5 +1,6 @@
 """Findings of a pulse whose first measurements are dense, of short runs, and of optimizers that skip steps."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -70,6 +71,24 @@ def test_the_earlier_of_two_jumps_comes_first():
     found_first, found_then = found(curves(300, loss=loss, update_ratio=lambda t: np.where(t == 0, 3.0, 1e-3)))
     assert found_first.because == "one step rewrote these leaves"
     assert found_then.where == "the loss at step 40"
+
+
+def test_a_chain_of_many_layers_is_seen_to_vanish_at_its_first():
+    """Fifteen sigmoids divide the gradient by four each, at least; the layers between the ends come together."""
+
+    def loss(params, batch):
+        for i in range(15):
+            batch = jax.nn.sigmoid(batch @ params[f"layer{i}"]["w"])
+        return jnp.mean(batch**2)
+
+    def init(key):
+        keys = jax.random.split(key, 15)
+        return {f"layer{i}": {"w": jax.random.normal(k, (8, 8)) / 8**0.5} for i, k in enumerate(keys)}
+
+    reading = jgd.fit(jgd.Task(init, loss, X, 16), jgd.sgd(0.01), steps=4, health=True, progress=False).health
+    assert reading.heard.groups == ("layer0/w", "layer*/w", "layer14/w")
+    finding, *_ = reading.findings  # the others are that these leaves hardly move
+    assert (finding.where, finding.because) == ("layer0/w", "the gradient vanishes here, beside layer14/w")
 
 
 def half(params, batch):

@@ -148,6 +148,8 @@ def test_many_leaves_come_into_few_groups():
     assert set(short_names(paths, 4)) == {"layers/*/w", "layers/*/b", "head/w", "head/b"}
     assert set(short_names(paths, 3)) == {"layers/*", "head/w", "head/b"}
     assert set(short_names(paths, 1)) == {"all leaves"}
+    apart = {f"layers/{i}/{name}" for i in (0, 29) for name in ("w", "b")}
+    assert set(short_names(paths, 12)) == {"layers/*/w", "layers/*/b", "head/w", "head/b", *apart}
     assert short_names([""], 1) == ["params"]
 
 
