@@ -6,6 +6,7 @@ import numpy as np
 
 import jgd
 from jgd.core import Status
+from jgd.train.loop import pick, root_key
 
 TAKEN: list[int] = []
 
@@ -18,7 +19,7 @@ def loss(params, batch):
 def test_no_step_is_taken_after_a_nan_has_ended_the_run():
     """The tenth batch of one row is the first that is NaN: it is taken twice, to be measured, and none of 90 more."""
     x = jnp.arange(20.0)
-    order = [int(b[0]) for b in np.asarray(jgd.train.loop.pick(task_of(x), jgd.train.loop.root_key(0), 0, 20))]
+    order = [int(b[0]) for b in np.asarray(pick(task_of(x), root_key(0), 0, 20))]
     TAKEN.clear()
     run = jgd.fit(task_of(x.at[order[9]].set(jnp.nan)), jgd.sgd(0.01), steps=100, health=True, progress=False)
     jax.effects_barrier()
