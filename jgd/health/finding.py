@@ -28,8 +28,8 @@ class Thresholds:
     timid           Smallest sharpness as such a multiple: below it a rate is to be watched as soon as ten times it
                     lowers the loss by 1.3 times as much.
     nonfinite       Largest share of entries that are NaN or infinite.
-    successive      Smallest cosine of successive gradients of the full batch: where three quarters of the later ones lie
-                    below it, the iterates bounce.
+    successive      Smallest cosine of successive gradients of the full batch: where three quarters of the later ones
+                    lie below it, the iterates bounce.
     decay           Largest share of a leaf that weight decay takes away in a step.
     apart           Largest ratio of the steps of two matrices, where that of steps over gradients is as large.
     clipped         Largest share of steps whose gradient was clipped.
