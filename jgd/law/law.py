@@ -14,7 +14,7 @@ from jgd.core.outline import shown
 from jgd.core.types import Transform
 from jgd.core.values import with_hyperparams
 from jgd.law.estimate import Estimate
-from jgd.law.optimum import optima, swept_trials
+from jgd.law.optimum import check_inside, optimum, swept_trials
 from jgd.law.regression import Regression, of_loss, of_number
 from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.palette import COLORS
@@ -41,7 +41,7 @@ class Law:
     names: tuple[str, ...]  # of the numbers
     best: np.ndarray  # f[studies, names], logs of the best numbers
     losses: np.ndarray  # f[studies], logs of the least losses
-    errors: np.ndarray  # f[studies, names + 1], standard errors of these logs over seeds, the loss's last
+    errors: np.ndarray  # f[studies, names + 1], standard errors of these logs, the loss's last
     number_laws: tuple[Regression, ...]  # one for each name
     loss_law: Regression
     optimizer: Transform  # of the best trial of the last study
@@ -107,7 +107,7 @@ class Law:
     def plot(self) -> Any:
         """Draw a matplotlib figure: each number and the loss against each size, studies as dots, the law as a line.
 
-        Bars are two standard errors over seeds. Where there are several sizes, a line joins the studies whose others
+        Bars are two standard errors. Where there are several sizes, a line joins the studies whose others
         are alike, in a colour of their own, which the legend names.
         """
         count = len(self.names) + 1
@@ -190,15 +190,19 @@ def fit(
         raise InputError(f"law.fit(studies): {few[0]} has fewer than three values; run studies at three or more.")
     if _is_flat(x):
         raise InputError("law.fit(studies): some sizes change only together, or not at all; vary each by itself.")
-    trials = [swept_trials(result, f"law.fit(studies), study {i}") for i, (_, result) in enumerate(studies)]
+    places = [f"law.fit(studies), study {i} at {shown(dict(at))}" for i, (at, _) in enumerate(studies)]
+    trials = [swept_trials(result, place) for place, (_, result) in zip(places, studies, strict=True)]
     if len({one.names for one in trials}) > 1:
         raise InputError("law.fit(studies): the studies sweep different numbers; sweep the same in each.")
-    found = [optima(one, resamples, seed) for one in trials]
-    best, losses = np.array([numbers[0] for numbers, _ in found]), np.array([least[0] for _, least in found])
-    errors = np.array([[*numbers[1:].std(axis=0), least[1:].std()] for numbers, least in found])
-    numbers = tuple(of_number(x, best[:, i], errors[:, i] ** 2) for i in range(best.shape[1]))
+    for place, one in zip(places, trials, strict=True):
+        check_inside(one, place)
+    found = [optimum(one, resamples, seed) for one in trials]
+    best, losses, errors, misses = (np.array([one[i] for one in found]) for i in range(4))
+    noise = np.median(errors**2 + misses**2, axis=0)
+    numbers = tuple(of_number(x, best[:, i], errors[:, i] ** 2, noise[i]) for i in range(best.shape[1]))
+    loss = of_loss(x, losses, errors[:, -1] ** 2, noise[-1])
     return Law(
-        sizes, np.exp(x), trials[0].names, best, losses, errors, numbers, of_loss(x, losses, errors[:, -1] ** 2),
+        sizes, np.exp(x), trials[0].names, best, losses, errors, numbers, loss,
         studies[-1][1].best_optimizer(), confidence,
     )  # fmt: skip
 

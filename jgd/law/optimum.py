@@ -10,6 +10,8 @@ from jgd.sweep.results.outcomes import Outcomes
 
 BEND = 0.3  # of how far a trial lies above the best: what a cubic may miss there, in logs of the loss
 LEAST = 1e-3  # the least that it may miss
+GAP, RISE = 0.15, 0.3  # what it may miss: shares of the distance to the trials beside the best, of how they rise
+FEWEST = 3  # trials that show a minimum
 
 
 class Trials(NamedTuple):
@@ -18,6 +20,15 @@ class Trials(NamedTuple):
     names: tuple[str, ...]
     logs: np.ndarray  # f[trials, names], the logarithms of the numbers
     losses: np.ndarray  # f[trials, seeds], NaN where a lane has no value
+
+
+class Optimum(NamedTuple):
+    """Hold where a study's loss is least."""
+
+    numbers: np.ndarray  # f[names], logs of the best numbers
+    loss: float  # the log of the least loss
+    errors: np.ndarray  # f[names + 1], standard errors of these, the loss's last
+    misses: np.ndarray  # f[names + 1], likewise, by which a cubic misses the bowls of all studies alike
 
 
 def swept_trials(outcomes: Outcomes, place: str) -> Trials:
@@ -33,70 +44,113 @@ def swept_trials(outcomes: Outcomes, place: str) -> Trials:
             "learning_rate=loguniform(1e-4, 1e-1); sweep those alone."
         )
     values = np.asarray(outcomes.values, float)
-    if not (np.isfinite(values) & (values > 0)).all(axis=1).any():
-        found = f"no trial has a positive finite {outcomes.settings.metric} under each seed"
-        raise InputError(f"{place}: {found}; lower the rates.")
+    whole = int((np.isfinite(values) & (values > 0)).all(axis=1).sum())
+    if whole < FEWEST:
+        found = f"{whole} of {len(rows)} trials have a positive finite {outcomes.settings.metric} under each seed"
+        raise InputError(f"{place}: {found}, expected at least {FEWEST}; lower the rates, or run more trials.")
     return Trials(names, np.log([[float(row[name]) for name in names] for row in rows]), values)
 
 
-def optima(
-    trials: Trials, resamples: int, seed: int
-) -> tuple[Float[np.ndarray, " 1+{resamples} names"], Float[np.ndarray, " 1+{resamples}"]]:
-    """Return logs of the best numbers and of the losses there, by means over samples of the seeds.
+def check_inside(trials: Trials, place: str) -> None:
+    """Refuse a sweep of one number that is best at the end of what was tried: its minimum lies beyond."""
+    if len(trials.names) > 1:
+        return
+    x, best = trials.logs[:, 0], int(np.argmin(_means(trials)))
+    if x.min() < x[best] < x.max():
+        return
+    end, beyond = ("largest", "larger") if x[best] == x.max() else ("smallest", "smaller")
+    found = f"its best {''.join(trials.names)}, {np.exp(x[best]):.3g}, is the {end} that was tried"
+    raise InputError(f"{place}: {found}; sweep {beyond} ones there too, or leave that study out.")
 
-    The first is by all seeds, the others by as many, drawn with replacement. For one number it is the minimum of a
-    cubic of the log of the loss in the log of the number, which follows a bowl with one side steeper than the other.
-    A trial's weight is the inverse of a variance: that of its seeds, and the square of `BEND` times how far it lies
-    above the best, which a cubic may miss. So trials of equal losses are averaged, the bowl's bottom decides, and those
-    that diverged count nothing. For several numbers it is the mean of the best eighth of the trials, at least three,
-    weighted towards the best.
+
+def optimum(trials: Trials, resamples: int, seed: int) -> Optimum:
+    """Return the best numbers of a study and the loss there, by means over seeds, and how uncertain both are.
+
+    They are the minimum of a polynomial of the log of the loss in the logs of the numbers: a cubic in one, which
+    follows a bowl with one side steeper than the other, a quadratic in several. A trial's weight is the inverse of a
+    variance: that of its seeds, and the square of `BEND` times how far it lies above the best, which a polynomial may
+    miss. So trials of equal losses are averaged, the bowl's bottom decides, and those that diverged count nothing.
+
+    Errors come from samples of the seeds, with replacement, in which each trial counts a random number of times (Rubin
+    1981, The Bayesian bootstrap), so that they tell how much hangs on which numbers were tried; misses from `GAP` and
+    `RISE`, for what all samples draw alike may still miss the bowl between two trials.
     """
     count = trials.losses.shape[1]
-    drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
-    chosen = trials.losses[:, np.concatenate([np.arange(count)[None], drawn])]
-    whole = np.asarray(np.all(np.isfinite(trials.losses) & (trials.losses > 0), axis=1))
-    losses = np.log(np.where(whole[:, None], chosen.mean(axis=-1), np.inf)).T
-    if trials.logs.shape[1] > 1:
-        found = [_mean_of_best(trials.logs, row) for row in losses]
-        return np.array([numbers for numbers, _ in found]), np.array([least for _, least in found])
-    variances = np.var(trials.losses[whole], axis=1) / np.mean(trials.losses[whole], axis=1) ** 2
-    return _minimum(trials.logs[whole, 0], losses[:, whole], variances / max(count - 1, 1))
+    draw = np.random.default_rng(seed)
+    picks = np.concatenate([np.arange(count)[None], draw.integers(count, size=(resamples, count))])
+    means = _means(trials)
+    whole = np.isfinite(means)
+    x, seen = trials.logs[whole], trials.losses[whole]
+    losses = np.log(seen[:, picks].mean(axis=-1)).T
+    losses = losses[0] + (losses - losses[0]) * np.sqrt(count / max(count - 1, 1))  # samples vary less than seeds do
+    variances = np.var(seen, axis=1) / np.mean(seen, axis=1) ** 2 / max(count - 1, 1)
+    shares = np.concatenate([np.ones((1, len(x))), draw.exponential(size=(resamples, len(x)))])
+    numbers, least = _minimum(x, losses, variances, shares)
+    errors = np.append(numbers[1:].std(axis=0), least[1:].std())
+    return Optimum(numbers[0], least[0], errors, _missed(trials.logs, np.log(means)))
+
+
+def _means(trials: Trials) -> Float[np.ndarray, " trials"]:
+    """Return the mean loss of each trial over seeds, infinite where one has none or none that has a logarithm."""
+    whole = np.all(np.isfinite(trials.losses) & (trials.losses > 0), axis=1)
+    return np.where(whole, trials.losses.mean(axis=1), np.inf)
+
+
+def _missed(
+    x: Float[np.ndarray, "trials names"], losses: Float[np.ndarray, " trials"]
+) -> Float[np.ndarray, " 1+names"]:
+    """Return by how much the minimum may lie elsewhere, and lower or higher, between the best trials, two a number."""
+    names = x.shape[1]
+    best, *others = np.argsort(losses)[: 1 + 2 * names]
+    gaps = np.mean(np.abs(x[others] - x[best]), axis=0)
+    return np.append(names * GAP * gaps, RISE * (losses[others[0]] - losses[best]))
 
 
 def _minimum(
-    x: Float[np.ndarray, " trials"],
+    x: Float[np.ndarray, "trials names"],
     losses: Float[np.ndarray, "samples trials"],
     variances: Float[np.ndarray, " trials"],
-) -> tuple[Float[np.ndarray, "samples 1"], Float[np.ndarray, " samples"]]:
-    """Return the minimum of each sample's cubic about its best trial, and the loss there.
+    shares: Float[np.ndarray, "samples trials"],
+) -> tuple[Float[np.ndarray, "samples names"], Float[np.ndarray, " samples"]]:
+    """Return the minimum of each sample's polynomial about its best trial within what was tried, and the loss there.
 
     Where it has none, that trial is it.
     """
     rows, best = np.arange(len(losses)), np.argmin(losses, axis=1)
     above = losses - losses[rows, best][:, None]
-    weights = 1 / (variances + LEAST**2 + (BEND * above) ** 2)
-    width = max(float(np.ptp(x)), 1e-12)
+    weights = shares / (variances + LEAST**2 + (BEND * above) ** 2)
+    width = np.maximum(np.ptp(x, axis=0), 1e-12)
     z = (x - x[best][:, None]) / width
-    powers = z[..., None] ** np.arange(4)
-    seen = np.swapaxes(powers, 1, 2) * weights[:, None]
-    ridge = 1e-10 * weights.sum(axis=1)[:, None, None] * np.eye(4)  # for fewer than four trials
-    height, slope, curve, skew = np.linalg.solve(seen @ powers + ridge, seen @ above[..., None])[..., 0].T
+    powers = _powers(z)
+    seen = np.swapaxes(powers, 1, 2) * weights[..., None, :]
+    ridge = 1e-10 * weights.sum(axis=1)[:, None, None] * np.eye(powers.shape[-1])  # for fewer trials than powers
+    found = np.linalg.solve(seen @ powers + ridge, seen @ above[..., None])[..., 0]
+    step = np.clip(_cubic(found) if x.shape[1] == 1 else _quadratic(found, x.shape[1]), z.min(axis=1), z.max(axis=1))
+    return x[best] + width * step, losses[rows, best] + np.sum(_powers(step) * found, axis=-1)
+
+
+def _powers(z: Float[np.ndarray, "... names"]) -> Float[np.ndarray, "... terms"]:
+    """Return the terms of a cubic in one number, of a quadratic in several."""
+    if z.shape[-1] == 1:
+        return z ** np.arange(4)
+    i, j = np.triu_indices(z.shape[-1])
+    return np.concatenate([np.ones_like(z[..., :1]), z, z[..., i] * z[..., j]], axis=-1)
+
+
+def _cubic(found: Float[np.ndarray, "samples 4"]) -> Float[np.ndarray, "samples 1"]:
+    """Return where cubics have their minimum; 0 where they have none."""
+    _, slope, curve, skew = found.T
     with np.errstate(invalid="ignore", divide="ignore"):
-        step = -slope / (curve + np.sqrt(curve**2 - 3 * skew * slope))
-    inside = (z.min(axis=1) <= step) & (step <= z.max(axis=1))
-    step = np.where(inside, step, 0.0)
-    lower = np.where(inside, height + step * (slope + step * (curve + step * skew)), 0.0)
-    return (x[best] + width * step)[:, None], losses[rows, best] + lower
+        return np.nan_to_num(-slope / (curve + np.sqrt(curve**2 - 3 * skew * slope)))[:, None]
 
 
-def _mean_of_best(
-    logs: Float[np.ndarray, "trials names"], losses: Float[np.ndarray, " trials"]
-) -> tuple[Float[np.ndarray, " names"], float]:
-    order = np.argsort(losses)[: max(3, len(losses) // 8)]
-    order = order[np.isfinite(losses[order])]
-    least = losses[order[0]]
-    weights = np.exp(-3 * (losses[order] - least) / max(losses[order[-1]] - least, 1e-12))
-    return weights @ logs[order] / weights.sum(), float(least)
+def _quadratic(found: Float[np.ndarray, "samples terms"], names: int) -> Float[np.ndarray, "samples names"]:
+    """Return where quadratics have their minimum; far down the slope where they do not bend up."""
+    slopes, half = found[:, 1 : 1 + names], np.zeros((len(found), names, names))
+    half[:, *np.triu_indices(names)] = found[:, 1 + names :]
+    bends, axes = np.linalg.eigh(half + np.swapaxes(half, 1, 2))
+    along = np.einsum("sij,si->sj", axes, slopes) / np.maximum(bends, LEAST)
+    return -np.einsum("sij,sj->si", axes, along)
 
 
 def _positive(x: Any) -> bool:

@@ -31,7 +31,7 @@ class Regression(NamedTuple):
     u: np.ndarray  # f[studies, sizes], octaves from there
     powers: np.ndarray | None  # f[C, sizes]; None for a number
     scale: float  # the log of the loss by which losses are divided
-    noise: float  # the variance of a study's reading
+    noise: float  # the variance of one study's reading
     levels: np.ndarray  # f[L, 2], variances of misfit and drift
     design: np.ndarray  # f[C, studies, 1 + sizes]
     inverse: np.ndarray  # f[L, studies, studies], of the covariance of d
@@ -75,17 +75,17 @@ class Regression(NamedTuple):
         return b[:, 0] - b[:, 1:] @ self.centre / np.log(2), b[:, 1:] / np.log(2)
 
 
-def of_number(x: Sizes, logs: Readings, variances: Readings) -> Regression:
-    """Fit logs of a number, read with these variances, at logs of sizes."""
-    return _mixture(x, None, 0.0, logs, variances, LEVELS)
+def of_number(x: Sizes, logs: Readings, variances: Readings, noise: float) -> Regression:
+    """Fit logs of a number, read with these variances, at logs of sizes; another is read with that of the noise."""
+    return _mixture(x, None, 0.0, logs, variances, noise, LEVELS)
 
 
-def of_loss(x: Sizes, logs: Readings, variances: Readings) -> Regression:
-    """Fit logs of losses, read with these variances, at logs of sizes."""
+def of_loss(x: Sizes, logs: Readings, variances: Readings, noise: float) -> Regression:
+    """Fit logs of losses, read with these variances, at logs of sizes; another is read with that of the noise."""
     count = x.shape[1]
     some = np.geomspace(*POWERS, min(MOST, round(SETS ** (1 / count))))
     powers = np.array(list(itertools.product(some, repeat=count)))
-    return _mixture(x, powers, logs.mean(), logs, variances, OF_LOSSES * LEVELS)
+    return _mixture(x, powers, logs.mean(), logs, variances, noise, OF_LOSSES * LEVELS)
 
 
 def _mixture(
@@ -94,6 +94,7 @@ def _mixture(
     scale: float,
     logs: Readings,
     variances: Readings,
+    noise: float,
     levels: np.ndarray,
 ) -> Regression:
     """Regress under each set of powers and pair of levels, and weigh each by how likely the readings are under it."""
@@ -118,7 +119,7 @@ def _mixture(
         evidence = np.where(allowed, evidence, -np.inf)
     weights = np.exp(evidence - evidence.max())
     return Regression(
-        centre, u, powers, scale, float(np.median(variances)), both, design, inverse, means,
+        centre, u, powers, scale, float(noise), both, design, inverse, means,
         np.linalg.inv(precision), missed, weights / weights.sum(),
     )  # fmt: skip
 

@@ -11,12 +11,12 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.law import Estimate, fit
-from jgd.law.optimum import Trials, optima
+from jgd.law.optimum import Trials, optimum
 from jgd.law.regression import of_loss, of_number
 from jgd.sweep import grid, run, uniform
 from tests.refusal import refused
 
-RATES = np.geomspace(3e-3, 1.0, 15)
+RATES = np.geomspace(3e-3, 3.0, 18)
 
 
 @functools.cache
@@ -65,9 +65,7 @@ def test_it_prints_powers_and_draws_studies(law):
 def test_two_sizes_together():
     sizes = [(w, b) for w in (16.0, 64.0, 256.0) for b in (1.0, 4.0, 16.0)]
     law = fit([({"width": w, "batch": b}, study(w, b, noise=0.0)) for w, b in sizes], resamples=20)
-    np.testing.assert_allclose(
-        np.median(law.number_laws[0].parameters()[1], axis=0), [-0.7, 0.5], atol=0.02
-    )  # rates at the grid's ends are cut
+    np.testing.assert_allclose(np.median(law.number_laws[0].parameters()[1], axis=0), [-0.7, 0.5], atol=0.02)
     # A floor and two powers, averaged over those that nine exact losses allow within a misfit of 0.1 %.
     np.testing.assert_allclose(law.predict(width=512, batch=32), 1 + 4 * 512**-0.5 + 2 / 32, rtol=0.02)
 
@@ -99,7 +97,7 @@ def test_intervals_hold_as_often_as_they_say():
         loss = np.log(floor + (1 - floor) * np.exp(-power * (x[:, 0] - x[0, 0])))
         for fit_law, true, noise in ((of_number, line, 0.1), (of_loss, loss, 0.003)):
             found = true + noise * draw.normal(size=8)
-            mean, draws = fit_law(x[:-1], found[:-1], np.full(7, noise**2)).at(x[-1])
+            mean, draws = fit_law(x[:-1], found[:-1], np.full(7, noise**2), noise**2).at(x[-1])
             low, high = np.quantile(draws, [0.05, 0.95])
             held[fit_law].append(low < found[-1] < high)
             misses.append((fit_law is of_loss, abs(mean - true[-1])))
@@ -115,7 +113,7 @@ def test_intervals_widen_where_a_law_bends():
     bent = straight + 0.7 * np.maximum(0, x[:, 0] - np.log(24))
     widths = []
     for logs in (straight, bent):
-        mean, draws = of_number(x[:-1], logs[:-1], np.full(7, 0.03**2)).at(x[-1])
+        mean, draws = of_number(x[:-1], logs[:-1], np.full(7, 0.03**2), 0.03**2).at(x[-1])
         widths.append(np.ptp(np.quantile(draws, [0.05, 0.95])))
         assert abs(mean - logs[-1]) < 0.2  # a straight line through all misses the bent one by 0.41
     assert widths[1] > 1.5 * widths[0]
@@ -132,12 +130,12 @@ def test_the_minimum_of_a_lopsided_bowl_with_trials_that_diverge():
     z = logs - np.log(0.05)
     losses = np.exp(np.where(z > 0, 0.12, 0.04) * z**2)[:, None] * np.exp(0.01 * draw.normal(size=(13, 8)))
     losses[-2:], losses[-1, 0] = 50.0, np.nan
-    numbers, least = optima(Trials(("rate",), logs[:, None], losses), 50, 0)
+    found = optimum(Trials(("rate",), logs[:, None], losses), 50, 0)
     # Eight seeds of 1 % and a bowl of 4 to 12 % an e-fold: the bottom is flat to 0.4 % within 20 %.
-    np.testing.assert_allclose(numbers[0, 0], np.log(0.05), atol=0.2)
-    np.testing.assert_allclose(least[0], 0.0, atol=0.01)
-    assert 0.01 < numbers[1:].std() < 0.3
-    assert least[1:].std() < 0.005
+    np.testing.assert_allclose(found.numbers, np.log(0.05), atol=0.2)
+    np.testing.assert_allclose(found.loss, 0.0, atol=0.01)
+    assert 0.01 < found.errors[0] < 0.3
+    assert found.errors[1] < 0.01
 
 
 def other_space():
@@ -162,7 +160,7 @@ def diverging():
         ),
         (
             lambda: [({"width": w}, diverging()) for w in (16, 32, 64)],
-            "law.fit(studies), study 0: no trial has a positive finite loss under each seed",
+            "law.fit(studies), study 0 at {'width': 16}: 0 of 18 trials have a positive finite loss under each seed",
         ),
         (
             lambda: [({"width": w, "steps": w}, study(16.0)) for w in (16, 32, 64, 128)],
