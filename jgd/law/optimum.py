@@ -83,7 +83,9 @@ def optimum(trials: Trials, resamples: int, seed: int) -> Optimum:
     x, seen = trials.logs[whole], trials.losses[whole]
     losses = np.log(seen[:, picks].mean(axis=-1)).T
     losses = losses[0] + (losses - losses[0]) * np.sqrt(count / max(count - 1, 1))  # samples vary less than seeds do
-    variances = np.var(seen, axis=1) / np.mean(seen, axis=1) ** 2 / max(count - 1, 1)
+    apart = np.log(seen) - np.log(seen).mean(axis=1, keepdims=True)
+    shared = np.median(apart[losses[0] <= np.median(losses[0])], axis=0)  # a seed's luck, which moves no minimum
+    variances = np.mean((apart - shared) ** 2, axis=1) / max(count - 1, 1)
     shares = np.concatenate([np.ones((1, len(x))), draw.exponential(size=(resamples, len(x)))])
     numbers, least = _minimum(x, losses, variances, shares)
     errors = np.append(numbers[1:].std(axis=0), least[1:].std())

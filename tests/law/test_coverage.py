@@ -37,9 +37,9 @@ def bowl(draw):
     return lambda z: np.where(z > 0, right, left) * z**2
 
 
-@pytest.mark.parametrize(("rates", "own", "shared"), [(9, 0.002, 0.001), (9, 0.0, 0.05), (16, 0.017, 0.011)])
+@pytest.mark.parametrize(("rates", "own", "shared"), [(9, 0.0, 0.05), (16, 0.0, 0.02), (16, 0.002, 0.002)])
 def test_the_intervals_hold_the_truth_at_twice_the_largest_of_five_sizes(rates, own, shared):
-    """Without the miss of a curve between trials they held the true rate in 0.70, 0.55 and 0.75 of 60."""
+    """By errors of seeds alone they held the true rate in 0.23, 0.30 and 0.57 of 60."""
     draw, held = np.random.default_rng(0), []
     for _ in range(REPEATS):
         power, decay, floor, rise = draw.uniform(-1, 0.3), draw.uniform(0.2, 1), draw.uniform(0, 0.7), bowl(draw)
@@ -60,17 +60,17 @@ def test_the_intervals_hold_the_truth_at_twice_the_largest_of_five_sizes(rates, 
 
 
 def test_the_errors_of_two_numbers_are_as_large_as_they_are():
-    """Their weighted mean, as it was, had errors of a third of that."""
+    """Seeds alone tell a third of it: a mean of the best eighth lay within 1.645 of its errors in 0.24."""
     draw, z, missed = np.random.default_rng(0), [], []
     for _ in range(60):
         best, logs, sides = draw.uniform(-1, 1, 2), draw.uniform(-3, 3, (32, 2)), (bowl(draw), bowl(draw))
-        true = sum(side(logs[:, i] - best[i]) for i, side in enumerate(sides))
+        true = np.sum([side(logs[:, i] - best[i]) for i, side in enumerate(sides)], axis=0)
         losses = np.exp(true[:, None] + 0.02 * draw.normal(size=(32, 4)))
         found = optimum(Trials(("rate", "decay"), logs, losses), 60, 0)
         missed.append(found.numbers - best)
         z.append(missed[-1] / np.hypot(found.errors, found.misses)[:2])
     assert np.mean(np.abs(z) < 1.645) > 0.75
-    assert np.sqrt(np.mean(np.square(missed))) < 0.45  # 0.47 by that mean
+    assert np.sqrt(np.mean(np.square(missed))) < 0.3  # 0.35 by that mean
 
 
 @pytest.mark.parametrize(
