@@ -95,14 +95,21 @@ class RateRange:
         (low, high), (first, last), bracket = self.best_interval, self.diverges_interval, self.bracket
         rows = [
             ("least loss", f"{self.best:.3g}", f"{low:.3g} to {high:.3g}"),
-            ("no gain from", f"{self.diverges:.3g}", f"{first:.3g} to {last:.3g}"),
+            ("no gain from", self._tried(self.diverges), f"{self._tried(first)} to {self._tried(last)}"),
         ]
         head = (
             f"Range test of {self.name}: {len(self.rates)} rates from {self.rates[0]:.3g} to {self.rates[-1]:.3g}, "
             f"{self.steps} steps under {self.losses.shape[1]} seeds"
         )
-        foot = f"Search between {bracket.low:.3g} and {bracket.high:.3g}: the best rate of a long run is another."
-        return Sheet([head], ("", self.name, "over seeds"), rows, [foot])
+        feet = [f"Search between {bracket.low:.3g} and {bracket.high:.3g}: the best rate of a long run is another."]
+        if high == self.rates[-1]:
+            feet.append(f"The loss still fell at {high:.3g}, the largest that was tried; raise high.")
+        if low == self.rates[0]:
+            feet.append(f"The loss was least at {low:.3g}, the smallest that was tried; lower low.")
+        return Sheet([head], ("", self.name, "over seeds"), rows, feet)
+
+    def _tried(self, rate: float) -> str:
+        return f"{rate:.3g}" if np.isfinite(rate) else f"above {self.rates[-1]:.3g}"
 
     def plot(self) -> Any:
         """Draw a matplotlib figure: the loss that each rate reached, its range over seeds, and the bracket."""
@@ -169,7 +176,8 @@ def rate_range(
     try:
         with_hyperparams(optimizer, {name: float(grid[0])})
     except InputError as error:
-        raise InputError(f"rate_range(name={name!r}): {error}") from None
+        reason = f"{error} Pass an optimizer of jgd, whose numbers are its leaves, or another name."
+        raise InputError(f"rate_range(name={name!r}): {reason}") from None
     keys = jnp.stack([root_key(seed) for seed in range(seeds)])
     batches = Feed(task.data, Position(0, 0)).take(steps) if is_stream(task) else None
     width = min(rates, lanes or rates)
@@ -181,6 +189,9 @@ def rate_range(
     found = RateRange(grid, losses, curves[0, :, 0], steps, name)
     if not np.isfinite(losses).any(axis=0).all():
         raise InputError(f"rate_range(low={low:g}): under every rate the loss became infinite or NaN; lower it.")
+    if (found.losses >= found.start).all():
+        reason = f"no rate made the loss fall within {steps} steps; raise it, take more steps or check the gradient"
+        raise InputError(f"rate_range(high={high:g}): {reason}.")
     return found
 
 

@@ -57,6 +57,18 @@ def test_it_prints_and_draws_the_bracket(found):
     assert found.plot().axes[0].get_xscale() == "log"
 
 
+def test_a_least_loss_at_the_end_of_what_was_tried_is_said():
+    found = rate_range(quadratic(), jgd.sgd(0.1), low=1e-4, high=1e-2, rates=5, steps=8, seeds=1)
+    assert "The loss still fell at 0.01, the largest that was tried; raise high." in str(found)
+    assert "above 0.01" in str(found)
+
+
+def test_a_loss_that_no_rate_lowers_is_refused():
+    flat = jgd.Task(lambda key: jnp.ones(3), lambda p, x: 1.0 + 0 * jnp.sum(p), DATA)
+    with pytest.raises(InputError, match=r"rate_range\(high=10\): no rate made the loss fall within 8 steps; raise it"):
+        rate_range(flat, jgd.sgd(0.1), rates=5, steps=8, seeds=1)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
