@@ -10,6 +10,7 @@ import numpy as np
 
 from jgd.core.arguments import WHOLE, Kind, checked, function_of, listed
 from jgd.core.errors import InputError
+from jgd.core.outline import shown
 from jgd.core.types import Transform
 from jgd.health.taps import Tapped, tap_loss
 from jgd.pages.figure import literal, new_figure, style
@@ -18,9 +19,10 @@ from jgd.pages.sheet import Sheet
 from jgd.pages.ticks import log_ticks
 from jgd.train.loop import Carry, advance, begin, root_key
 from jgd.train.stream import Feed, Position
-from jgd.train.task import Task, is_stream, loss_and_metrics, num_examples
+from jgd.train.task import Task, check_task, is_stream, loss_and_metrics, num_examples
 from jgd.transforms.as_transform import as_transform
 
+TINY = 1e-30  # the least size that is told from none
 STEADY = 0.2  # the largest slope of a layer that does not depend on its width
 TASK_OF = function_of("(width) -> jgd.Task", 1)
 OPTIMIZER_OF = Kind(
@@ -65,7 +67,9 @@ class CoordinateCheck:
             for name, size, change in zip(self.layers, self.size_slopes, self.change_slopes, strict=True)
         ]
         head = f"Coordinate check at widths {', '.join(map(str, self.widths))} after {steps} steps: " + (
-            "one rate serves all widths" if self.holds else "the best rate depends on the width"
+            "layers move alike, as in muP: one rate serves all widths"
+            if self.holds
+            else "layers do not move alike, as they do in muP: the best rate depends on the width"
         )
         foot = "" if self.holds else "Wrap the optimizer in jgd.mup and the first parameters in jgd.mup_init."
         return Sheet([head], ("slope over log width of", "|h|", "change of h", ""), rows, [foot] if foot else [])
@@ -114,11 +118,23 @@ def coordinate_check(
     The layers are the products of an input with parameters, found in the program of the loss. Costs widths x seeds x
     (2 steps + 1) passes of a batch, in one program for each width.
     """
-    widths = tuple(sorted(int(w) for w in widths))
+    widths = tuple(sorted({int(w) for w in widths}))
+    tasks = [task_of(w) for w in widths]
+    if not all(isinstance(task, Task) for task in tasks):
+        raise InputError(f"coordinate_check(task_of): it returned {shown(tasks[0])}, expected a jgd.Task; return one.")
+    shapes = [jax.tree.map(jnp.shape, check_task(task).params) for task in tasks]
+    if len(widths) < 2 or shapes[0] == shapes[-1]:
+        reason = f"the models of widths {', '.join(map(str, widths))} have parameters of the same shapes"
+        raise InputError(f"coordinate_check(task_of): {reason}; make models of at least two widths.")
     made: Any = (lambda width: optimizer) if isinstance(optimizer, Transform) else optimizer
-    found = [_measured(task_of(w), as_transform(made(w)), steps, seeds) for w in widths]
+    found = [_measured(task, as_transform(made(w)), steps, seeds) for w, task in zip(widths, tasks, strict=True)]
     layers = found[0][0]
-    for width, (names, _, _) in zip(widths, found, strict=True):
+    for width, (names, sizes, changes) in zip(widths, found, strict=True):
+        if not np.isfinite([sizes[-1], changes[-1]]).all():
+            reason = f"at width {width} outputs became infinite or NaN within {steps} steps"
+            raise InputError(f"coordinate_check(optimizer): {reason}; lower the rate.")
+        if (changes[-1] < 2 * TINY).all():
+            raise InputError(f"coordinate_check(optimizer): at width {width} no layer has moved; raise the rate.")
         if names != layers:
             raise InputError(
                 f"coordinate_check(task_of): at width {width} the model has the layers {', '.join(names)}, and at "
@@ -183,7 +199,7 @@ def _sizes(outputs: Sequence[jax.Array]) -> jax.Array:
 
 
 def _logs(x: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(x, 1e-30))
+    return np.log(np.maximum(x, TINY))
 
 
 def _slopes(widths: Sequence[int], values: np.ndarray) -> np.ndarray:

@@ -175,7 +175,7 @@ def fit(
     100 % of 60 families a setting, the fewest with five rates or eight random ones; a second study's in 90 to 100 % and
     83 to 100 %. At seven widths whose line bends or drifts faster than they show, 83 % held.
 
-    At twice the largest width or length, 1.5 times a transformer's, rates were 0 to 11 % off and losses 0 to 1.0 %,
+    At twice the largest width or length, 1.5 times a transformer's, rates were 2 to 13 % off and losses 0 to 0.9 %,
     of studies whose losses were known to 0.2 % by 8 to 24 seeds (`python -m bench law`): run many seeds. The sum of
     powers presumes that the size limits the loss: where models repeat few examples, the larger ones also learn their
     noise, and where some have hardly begun to learn, their best rates follow another line. A loss that reaches zero has

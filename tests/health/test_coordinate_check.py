@@ -73,9 +73,26 @@ def test_with_the_multipliers_of_mup_they_do_not():
             {},
             "coordinate_check(task_of): the loss has no layer",
         ),
+        (lambda w: 3, {}, "coordinate_check(task_of): it returned 3, expected a jgd.Task"),
+        (
+            lambda w: task(4),
+            {},
+            "coordinate_check(task_of): the models of widths 4, 8 have parameters of the same shapes",
+        ),
+        (task, {"widths": (4, 4)}, "coordinate_check(task_of): the models of widths 4 have parameters of the same"),
     ],
 )
 def test_bad_requests_are_one_sentence(make, options, words):
     with pytest.raises(InputError) as error:
         coordinate_check(make, jgd.adam(1e-2), **{"widths": (4, 8), "seeds": 1, **options})
     assert str(error.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [(0.0, "at width 4 no layer has moved; raise"), (1e30, "at width 4 outputs became infinite or NaN")],
+)
+def test_a_rate_at_which_nothing_is_seen_is_refused(rate, words):
+    with pytest.raises(InputError) as error:
+        coordinate_check(task, jgd.sgd(rate), widths=(4, 8), seeds=1, steps=2)
+    assert str(error.value).startswith(f"coordinate_check(optimizer): {words}")
