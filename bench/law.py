@@ -114,7 +114,7 @@ def law(quick: bool = False, family: str = "", count: int = 9) -> Yields:
         if family not in ("", name) or (quick and one.optimizer is jgd.adam):
             continue
         if quick:
-            one = one._replace(fitted=(4, 6, 8), held_out=12, steps=30, seeds=2)
+            one = one._replace(fitted=(4, 6, 8), held_out=12, steps=30, seeds=2, rates=(0.02, 10.0))
         studies = [({one.size: n}, study(one, n, 7 if quick else count)) for n in (*one.fitted, one.held_out)]
         yield from _judged(name, one, studies)
         jax.clear_caches()
