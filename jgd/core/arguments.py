@@ -206,6 +206,17 @@ def takes(fn: Callable[..., Any], count: int) -> bool:
     return binds(signature, count)
 
 
+def bind_arguments(
+    name: str, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> inspect.BoundArguments:
+    """Bind the arguments of a call, or say how `name` is called."""
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        plain = inspect.Signature([one.replace(annotation=one.empty) for one in signature.parameters.values()])
+        raise TypeError(f"{name}: {error}; it is called as {name}{plain}") from None
+
+
 def binds(signature: inspect.Signature, count: int) -> bool:
     """Tell whether a call with so many positional arguments fits a signature."""
     try:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, dataclass_transform
 import jax
 import numpy as np
 
-from jgd.core.arguments import FLAG, Kind, admits, shown
+from jgd.core.arguments import FLAG, Kind, admits, bind_arguments, shown
 from jgd.core.call_text import call_name, call_text
 from jgd.core.errors import ExpectationError, InputError, RefusalError
 from jgd.core.given import GIVEN, UNDRAWN, UNNAMED, Placeholder
@@ -100,11 +100,7 @@ def _constructor(cls: Any) -> Callable[..., None]:
     setattr(cls, "__signature__", signature)  # noqa: B010  what inspect.signature and help show
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            plain = inspect.Signature([one.replace(annotation=one.empty) for one in signature.parameters.values()])
-            raise TypeError(f"{cls.__name__}: {error}; it is called as {cls.__name__}{plain}") from None
+        bound = bind_arguments(cls.__name__, signature, args, kwargs)
         bound.apply_defaults()
         self.__dict__.update(bound.arguments, **{GIVEN: UNNAMED})
         for field in fields:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import jax
 import jax.numpy as jnp
 
-from jgd.core.arguments import FLAG, MASK, Kind, admits, shown
+from jgd.core.arguments import FLAG, MASK, Kind, admits, bind_arguments, shown
 from jgd.core.errors import RefusalError, unknown
 from jgd.core.given import UNDRAWN, Placeholder, made, taken_numbers
 from jgd.core.tree import tree_bytes
@@ -191,7 +191,7 @@ def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
 
     @functools.wraps(recipe)
     def call(*args: Given.args, **kwargs: Given.kwargs) -> Made:
-        bound = signature.bind(*args, **kwargs)
+        bound = bind_arguments(name, signature, args, kwargs)
         written = tuple(bound.arguments)
         bound.apply_defaults()
         given = bound.arguments

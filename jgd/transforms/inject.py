@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 from jgd.core import Transform, as_function, part, record, static
-from jgd.core.arguments import DTYPE, Kind, checked, function_of
+from jgd.core.arguments import DTYPE, Kind, bind_arguments, checked, function_of
 from jgd.core.cost import Cost, cost
 from jgd.core.errors import unknown
 from jgd.core.frozen import Frozen, dtype_name, frozen
@@ -103,7 +103,7 @@ class InjectHyperparams(Pair):
         return self.at({**self.numbers, **moved})
 
     def __repr__(self) -> str:
-        name = getattr(self.inner_factory, "__name__", repr(self.inner_factory))
+        name = _name(self.inner_factory)
         how = [name]
         if self.static_args:
             how.append(f"static_args={self.static_args!r}")
@@ -137,7 +137,7 @@ def inject_hyperparams(
 
     @functools.wraps(inner_factory)
     def make(*args: Any, **kwargs: Any) -> InjectHyperparams:
-        bound = signature.bind(*args, **kwargs)
+        bound = bind_arguments(_name(inner_factory), signature, args, kwargs)
         bound.apply_defaults()
         sorts: dict[str, dict[str, Any]] = {"numbers": {}, "schedules": {}, "transforms": {}, "options": {}}
         for name, value in bound.arguments.items():
@@ -165,6 +165,10 @@ def inject_stateful_hyperparams(
     """Do what `inject_hyperparams` does, which has replaced it: a deprecated name."""
     warnings.warn("inject_stateful_hyperparams is deprecated; use inject_hyperparams.", DeprecationWarning, 3)
     return inject_hyperparams(inner_factory, static_args, hyperparam_dtype)
+
+
+def _name(factory: Callable[..., Any]) -> str:
+    return getattr(factory, "__name__", repr(factory))
 
 
 def _sort(name: str, value: Any, fixed: tuple[str, ...]) -> str:

@@ -141,3 +141,11 @@ def test_a_list_is_of_one_kind_and_no_text():
         assert admits(kind, value)
     for value in ([], "12", b"12", {1: 2}, [1, "2"], [float("nan")], 3, None):
         assert not admits(kind, value)
+
+
+@pytest.mark.parametrize(
+    "call", [jgd.adamw, jgd.scale_by_adam, jgd.inject_hyperparams(jgd.adamw)], ids=["recipe", "record", "injected"]
+)
+def test_a_call_with_an_unknown_name_is_told_which_are_known(call):
+    with pytest.raises(TypeError, match=r"(adamw|ScaleByAdam): .*'betas'; it is called as \1\(.*b2=0\.999"):
+        call(0.1, betas=(0.9, 0.99))
