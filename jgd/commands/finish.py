@@ -15,7 +15,6 @@ from jgd.core.storage import write_whole
 from jgd.pages.text import count
 from jgd.sweep.report.page import Provenance, sweep_report
 from jgd.sweep.result import Result
-from jgd.sweep.samplers.by_name import rounds_of
 from jgd.sweep.storage.files import read_sweep
 from jgd.sweep.storage.lock import turn
 
@@ -29,8 +28,7 @@ def provenance_of(folder: Path, result: Result, command: str | None = None) -> P
     known = read_sweep(folder, "report")
     best, seed = result.ranking()[0].number, result.settings.seeds[0]
     replay = f"jgd replay {shlex.quote(str(folder))} {best} --seed {seed}"
-    learns = rounds_of(known["arguments"].get("sampler")) > 1
-    return Provenance(known["environments"][-1], [*([command] if command else []), replay], learns)
+    return Provenance(known["environments"][-1], [*([command] if command else []), replay])
 
 
 def finish(

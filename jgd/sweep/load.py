@@ -19,6 +19,7 @@ from jgd.sweep.lanes.curves import Records
 from jgd.sweep.lanes.layout import GroupReport, Layout
 from jgd.sweep.lanes.settings import Settings, lineage_of
 from jgd.sweep.result import Result
+from jgd.sweep.samplers.by_name import learns
 from jgd.sweep.spaces.space import Origin, Trial, axes, with_grids
 from jgd.sweep.storage.files import Saved, read_chunks, read_sweep, restore
 from jgd.sweep.storage.growth import parts_of
@@ -58,8 +59,9 @@ def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> R
     more = len(known["rounds"]) < sum(map(len, parts_of(known))) and not known.get("over")
     cut = bool(records.going.any()) or more
     found = records.curves, records.reached, records.diverged_at, records.ended
+    beside = {"asked": known["asked"], "learns": learns(known["arguments"].get("sampler"), len(known["rounds"]))}
     trials = lineage.trials if lineage else trials
-    return Result(trials, settings, *found, reports, 0, 0.0, seconds, cut, lineage, asked=known["asked"])
+    return Result(trials, settings, *found, reports, 0, 0.0, seconds, cut, lineage, **beside)
 
 
 @checked(parts=PARTS)
@@ -104,6 +106,7 @@ def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
         sum(result.compile_seconds for result in results),
         sum(result.run_seconds for result in results),
         bool(records.going.any()),
+        learns=any(result.learns for result in results),
     )
 
 

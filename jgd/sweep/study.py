@@ -25,7 +25,7 @@ from jgd.sweep.pruners.population import as_population
 from jgd.sweep.pruners.rules import as_rules
 from jgd.sweep.result import Result
 from jgd.sweep.samplers.ask_tell import Proposals
-from jgd.sweep.samplers.by_name import rounds_of
+from jgd.sweep.samplers.by_name import learns, rounds_of
 from jgd.sweep.storage.growth import eval_every_of, round_sizes
 from jgd.sweep.storage.spec import describe_problem, plain_arguments, study_spec
 from jgd.sweep.storage.store import Store
@@ -226,7 +226,8 @@ class Study:
             found = train_in_rounds(proposals, parts, self.settings, engine, self.progress, store)
             if found.interrupted:
                 cancel(others)
-        return Result.of(dataclasses.replace(found, asked=store.asked if store else None))
+        told = learns(self.sampler, self.rounds or 1)
+        return Result.of(dataclasses.replace(found, asked=store.asked if store else None, learns=told))
 
     def others(self) -> AbstractContextManager[list[Any]]:
         """Return the futures of the processes that the executor starts."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import jgd
-from jgd.sweep import choice, halving, loguniform, run, uniform
+from jgd.sweep import choice, halving, load, loguniform, merge, run, uniform
 from jgd.sweep.report.page import Provenance, sweep_report
 from tests.pages.reader import whole_page
 from tests.train import problems
@@ -79,9 +79,18 @@ def test_the_second_half_of_the_trials_is_weighed():
     assert "would three times in four have reached 1 at best, not 0.5: more" in texts(sweep_report(result))
     result.curves["distance"][..., -1] = 0.5
     assert "as good as the best: more are unlikely to help" in texts(sweep_report(result))
-    learned = texts(sweep_report(result, provenance=Provenance({"python": "3"}, ["again"], learns=True)))
-    assert "Half as many" not in learned
-    assert "Ran with python 3." in learned
+    assert "Ran with python 3." in texts(sweep_report(result, provenance=Provenance({"python": "3"}, ["again"])))
+
+
+def test_a_sampler_that_learns_is_not_read_as_random_search(tmp_path):
+    space = jgd.sgd(loguniform(1e-3, 0.3))
+    learned = sweep(space, num_trials=6, seeds=1, sampler="tpe", rounds=2, dir=tmp_path / "study")
+    for result in (learned, load(tmp_path / "study"), merge([learned])):
+        page = sweep_report(result)
+        assert "Half as many" not in page
+        assert "random" not in texts(page)
+        assert "in the order in which they were proposed" in texts(page)
+    assert "Half as many" in sweep_report(sweep(space, num_trials=6, seeds=1, sampler="tpe", rounds=1))
 
 
 def test_an_interrupted_sweep_says_so(result):

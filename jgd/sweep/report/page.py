@@ -34,7 +34,6 @@ class Provenance(NamedTuple):
 
     environment: Mapping[str, str]
     again: Sequence[str]  # commands or calls, the one that replays the best trial among them
-    learns: bool = False  # whether the sampler looked where others had been good
 
 
 def sweep_report(result: Outcomes, title: str | None = None, provenance: Provenance | None = None) -> str:
@@ -48,11 +47,11 @@ def sweep_report(result: Outcomes, title: str | None = None, provenance: Provena
         f'<p class="soft">{html.escape(_size(result))}</p>',
         f'<p class="lead">{_verdict(result)}</p>',
         cost_facts(result),
-        _trust(result, provenance.learns),
+        _trust(result),
     ]
     if len(result.spaces) > 1:
         body.append(f"<section><h2>The best of each space</h2>{spaces_table(result)}</section>")
-    body += _pictures(result, provenance.learns)
+    body += _pictures(result)
     body.append(f"<section><h2>Trials</h2>{trials_table(result)}</section>")
     body += _health(result)
     body.append(f"<section><h2>Programs</h2>{programs_table(result)}</section>")
@@ -113,7 +112,7 @@ def _health(result: Outcomes) -> list[str]:
     return [f"<section><h2>{html.escape(title)}</h2>{reading._repr_html_()}</section>" for title, reading in shown]
 
 
-def _trust(result: Outcomes, learns: bool) -> str:
+def _trust(result: Outcomes) -> str:
     """Tell whether the answer stands: noise, ranges, the number of trials, and what has failed."""
     best = result.ranking()[0]
     if not math.isfinite(result.medians[best.number]):
@@ -128,7 +127,7 @@ def _trust(result: Outcomes, learns: bool) -> str:
     items += [f'<span class="warn">{html.escape(line)}</span>' for line in warnings]
     if not warnings and any(trial.axes for trial in result.trials):
         items.append("No best trial touches an end of its ranges.")
-    items += [] if learns else [_enough(result, best)]
+    items += [] if result.learns else [_enough(result, best)]
     if result.interrupted:
         items.append('<span class="warn">The sweep was interrupted; what has not ended counts as failed.</span>')
     items.append(
@@ -168,7 +167,7 @@ def _enough(result: Outcomes, best: Trial) -> str:
     return f"{said} at best, not {short(result.medians[best.number].item())}: more are likely to help."
 
 
-def _pictures(result: Outcomes, learns: bool) -> list[str]:
+def _pictures(result: Outcomes) -> list[str]:
     """Return the pictures that have something to show."""
     plots, names = Plots(result), dict.fromkeys(axis.name for trial in result.trials for axis in trial.axes)
     label, ended = capital(label_of(result.settings.metric)), np.isfinite(result.medians).any()
@@ -188,7 +187,7 @@ def _pictures(result: Outcomes, learns: bool) -> list[str]:
     best = result.ranking()[0]
     if len(best.axes) > 1 and ended:
         shown.append(("parallel", f"All trials of {best.space} at once", plots.parallel(best.space)))
-    kind = "best_so_far" if learns else "best_of_k"
+    kind = "best_so_far" if result.learns else "best_of_k"
     if ended and len(result.trials) > len(result.spaces):
         shown.append((kind, "Number of trials", plots.named(kind)))
     with contextlib.suppress(InputError):  # too few trials to tell

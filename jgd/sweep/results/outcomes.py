@@ -67,6 +67,7 @@ class Outcomes:
     interrupted: bool
     lineage: Lineage | None = None  # of a population: who went on from whom, and with which numbers
     out_of_time: bool = False  # whether `max_seconds` has interrupted it
+    learns: bool = False  # whether the sampler looked where others had been good
     asked: Mapping[str, str] | None = None  # of a folder's sweep: what it was asked to do, as texts to compare_pairs
 
     @property

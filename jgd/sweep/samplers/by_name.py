@@ -35,6 +35,11 @@ def rounds_of(sampler: Any) -> int:
     return getattr(SAMPLERS.get(sampler) if isinstance(sampler, str) else sampler, "rounds", 1)
 
 
+def learns(sampler: Any, rounds: int) -> bool:
+    """Tell whether it looked where others had been good: one of a name says whether it learns, any other may."""
+    return rounds > 1 and (not isinstance(sampler, str) or rounds_of(sampler) > 1)
+
+
 def make_sampler(sampler: Any, axes: Sequence[Axis], seed: int, spaces: int = 1) -> Sampler:
     """Give the sampler of a name, what a function of `(axes, seed)` returns, or an object with ask and tell itself."""
     if isinstance(sampler, str):
