@@ -71,7 +71,7 @@ class Run:
     def _sheet(self) -> Sheet:
         rows = [_summary(name, curve, np.arange(len(curve))) for name, curve in self.metrics.items()]
         steps = self.evaluations.get("step")
-        rows += [_summary(name, curve, steps) for name, curve in self.evaluations.items() if name != "step"]
+        rows += [_summary(name, curve, steps) for name, curve in self._judged().items()]
         taken = count(self.steps, "step")
         head = f"Run of {taken}, {self.seconds:.2f} s of which {self.compile_seconds:.2f} s compiling"
         # The reason may be the status's own message, with the step and the loss.
@@ -79,6 +79,11 @@ class Run:
         status = f"{self.status.name.lower()}: {self.status.remedy}." if told else str(self.status)
         foot = [line for line in (*self._remarks(), self.reason, status) if line]
         return Sheet([head], ("", "last", "lowest", "highest"), rows if self.steps else (), foot, left=4)
+
+    def _judged(self) -> dict[str, np.ndarray]:
+        """Return the curves of the evaluations by names that the metrics do not have."""
+        curves = {name: curve for name, curve in self.evaluations.items() if name != "step"}
+        return {f"{name} (evaluated)" if name in self.metrics else name: curve for name, curve in curves.items()}
 
     def _remarks(self) -> list[str]:
         """Say what stands beside the numbers: the best point, what was read from a folder, and what was changed."""
@@ -96,20 +101,19 @@ class Run:
         table = pandas.DataFrame(self.metrics, index=pandas.RangeIndex(self.steps, name="step"))
         if not self.evaluations:
             return table
-        judged = pandas.DataFrame(self.evaluations).set_index("step")
-        judged.columns = [f"{name} (evaluated)" if name in self.metrics else name for name in judged.columns]
+        judged = pandas.DataFrame(self._judged(), index=pandas.Index(self.evaluations["step"], name="step"))
         return pandas.concat([table, judged], axis=1)
 
     def plot(self) -> Any:
         """Draw a matplotlib figure: the metrics step by step, and beside them the evaluations."""
-        judged = {name: curve for name, curve in self.evaluations.items() if name != "step"}
+        judged = self._judged()
         count = 2 if judged else 1
         figure = new_figure(5 * count, 3.5, "Run.plot()")
         panels = figure.subplots(1, count, squeeze=False)[0]
         _draw(panels[0], np.arange(self.steps), self.metrics)
         if judged:
             _draw(panels[1], self.evaluations["step"], judged)
-        figure.suptitle(f"{self.steps} steps, {self.status.name.lower()}", fontsize=9, color=INK)
+        figure.suptitle(f"{self.steps} steps: {self.status.message}", fontsize=9, color=INK)
         return figure
 
 
@@ -117,7 +121,8 @@ def _draw(axes: Any, steps: np.ndarray, curves: dict[str, np.ndarray]) -> None:
     for i, (name, curve) in enumerate(curves.items()):
         axes.plot(steps, curve, color=COLORS[i % len(COLORS)], linewidth=1.4, label=literal(name))
     finite = [curve[np.isfinite(curve)] for curve in curves.values()]
-    if all(curve.size and curve.min() > 0 and curve.max() > 100 * curve.min() for curve in finite):
+    positive = all(curve.size and curve.min() > 0 for curve in finite)
+    if positive and any(curve.max() > 100 * curve.min() for curve in finite):  # else its end is not told from zero
         axes.set_yscale("log")
         log_ticks(axes.yaxis)
     axes.set_xlabel("step")

@@ -1,5 +1,6 @@
 """A run as something to look at: text, a table, a picture."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -44,6 +45,13 @@ def test_the_table_has_a_row_a_step(run):
     assert table["distance"].dropna().index.tolist() == [10, 20, 25]
 
 
+def test_a_name_of_both_is_told_apart(run):
+    both = dataclasses.replace(run, evaluations={**run.evaluations, "loss": np.ones(3)})
+    assert list(both.dataframe().columns) == ["loss", "largest", "distance", "loss (evaluated)"]
+    assert both.dataframe().index.name == "step"
+    assert "loss (evaluated)" in str(both)
+
+
 def test_the_picture_shows_every_curve(run, tmp_path):
     figure = run.plot()
     left, right = figure.axes
@@ -51,6 +59,14 @@ def test_the_picture_shows_every_curve(run, tmp_path):
     assert [line.get_label() for line in right.lines] == ["distance"]
     figure.savefig(tmp_path / "run.png")
     assert (tmp_path / "run.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("least", "scale"), [(1e-3, "log"), (0.1, "linear"), (-1.0, "linear")])
+def test_a_curve_that_falls_a_hundredfold_is_drawn_on_a_logarithmic_scale(run, least, scale):
+    curves = {"loss": np.linspace(1.0, least, run.steps), "gradient_norm": np.ones(run.steps)}
+    figure = dataclasses.replace(run, metrics=curves).plot()
+    assert figure.axes[0].get_yscale() == scale
+    assert run.status.message in figure.get_suptitle()
 
 
 @pytest.mark.parametrize(("module", "call"), [("pandas", "dataframe"), ("matplotlib.figure", "plot")])

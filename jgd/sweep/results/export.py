@@ -3,6 +3,7 @@
 import csv
 import os
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,12 @@ def joined(head: Mapping[str, Any], params: Mapping[str, Any], tail: Mapping[str
     return {**head, **_prefixed(params, {**head, **tail, **metrics}, "params_"), **tail, **metrics}
 
 
+def columns_of(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the columns of rows: every hyperparameter, of whichever space it is, before the status."""
+    before = [name for row in rows for name in takewhile(lambda name: name != "status", row)]
+    return list(dict.fromkeys([*before, *(name for row in rows for name in row)]))
+
+
 def write_csv(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> None:
     """Write rows as comma-separated values, in UTF-8; what a row has not is empty, and None that it has is "None".
 
@@ -33,7 +40,7 @@ def write_csv(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> N
     """
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        columns = _columns(rows)
+        columns = columns_of(rows)
         writer.writerow(map(_harmless, columns))
         writer.writerows([_cell(row, name) for name in columns] for row in rows)
 
@@ -42,7 +49,7 @@ def write_parquet(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) 
     """Write rows as a Parquet file; a column of numbers and names, or of numbers and flags, is one of texts."""
     arrow = require("pyarrow", "Result.to_parquet()", "parquet")
     parquet = require("pyarrow.parquet", "Result.to_parquet()", "parquet")
-    columns = {name: _alike([_plain(row.get(name)) for row in rows]) for name in _columns(rows)}
+    columns = {name: _alike([_plain(row.get(name)) for row in rows]) for name in columns_of(rows)}
     parquet.write_table(arrow.table(columns), os.fspath(path))
 
 
@@ -54,10 +61,6 @@ def _prefixed(named: Mapping[str, Any], taken: Mapping[str, Any], prefix: str) -
             column = prefix + column
         found[column] = value
     return found
-
-
-def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _plain(value: Any) -> Any:
