@@ -47,8 +47,8 @@ def _verdict(result: Result, standings: Sequence[RaceRow]) -> str:
     label = label_of(result.settings.metric)
     said = f"<b>{html.escape(best.optimizer)}</b> ends best, with {label} {best.value:.3g}"
     if best.seeds > 1 and len(standings) > 1:
-        said += f"; seed by seed, its difference to {_behind(result)} of the {len(standings) - 1} others leaves out "
-        said += f"a tie ({interval_phrase(best.seeds)})"
+        said += f"; seed by seed it beats {_behind(result) or 'none'} of the {len(standings) - 1} others by more than "
+        said += f"chance ({interval_phrase(best.seeds)})"
     reached = [row for row in standings if math.isfinite(row.steps_to_target)]
     if reached:
         steps = min(row.steps_to_target for row in reached)
