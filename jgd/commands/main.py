@@ -35,6 +35,8 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command: 0 is done, 1 a failure, 2 an input that cannot be used, 3 interrupted and resumable, 130 not."""
     parser = Parser(prog="jgd", description=ABOUT)
+    # The package itself is above this layer.
+    parser.add_argument("--version", action="version", version=f"jgd {sys.modules['jgd'].__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     looks = (add_health, add_show, add_plot, add_bench, add_compare, add_audit, add_list, add_guide)
     for add in (add_race, add_sweep, add_replay, add_resume, *looks):

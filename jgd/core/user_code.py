@@ -20,8 +20,13 @@ def look_up(what: str, name: str) -> Any:
     return getattr(module, attribute)
 
 
-def attempt(place: str, call: Callable[[], Any], remedy: str = "") -> Any:
-    """Run the user's code, whose failure is one sentence, with a remedy at its end; the cause stays attached."""
+def attempt(
+    place: str, call: Callable[[], Any], remedy: str = "", of: tuple[type[Exception], ...] = (Exception,)
+) -> Any:
+    """Run the user's code, whose failure is one sentence, with the remedy of such errors at its end.
+
+    The cause stays attached.
+    """
     try:
         return call()
     except InputError:
@@ -32,7 +37,7 @@ def attempt(place: str, call: Callable[[], Any], remedy: str = "") -> Any:
         ) from error
     except Exception as error:
         reason = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
-        told = f"{reason}; {remedy}" if remedy else reason
+        told = f"{reason}; {remedy}" if remedy and isinstance(error, of) else reason
         raise InputError(f"{place} failed with {type(error).__name__}: {told}.") from error
 
 

@@ -11,7 +11,7 @@ from jgd.health.finding import Thresholds
 from jgd.health.reading import Reading
 from jgd.sweep.plots.accessor import Plots
 from jgd.sweep.report.page import sweep_report
-from jgd.sweep.results.export import columns_of, write_csv, write_parquet
+from jgd.sweep.results.export import table_columns, write_csv, write_parquet
 from jgd.sweep.results.health import lane_autopsy, lane_health
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.text import described
@@ -36,7 +36,7 @@ class Result(Outcomes):
     def trials_dataframe(self) -> Any:
         """Return a pandas table with a row for each lane: trial, space, seed, parameters, status and final metrics."""
         rows = self.trials_rows()
-        return require("pandas", "Result.trials_dataframe()").DataFrame(rows, columns=columns_of(rows))
+        return require("pandas", "Result.trials_dataframe()").DataFrame(rows, columns=table_columns(rows))
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the table of `trials_dataframe`, a row for each lane."""

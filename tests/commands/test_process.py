@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jgd import sgd
+from jgd import __version__, sgd
 from jgd.commands import main
 from jgd.sweep import loguniform, run
 from tests.train import problems
@@ -38,6 +38,12 @@ def test_it_runs_on_every_core_and_draws_no_progress_into_a_pipe(tmp_path):
     assert done.stderr == ""
     cores = len(os.sched_getaffinity(0))
     assert json.loads(done.stdout)["devices"] == f"{cores} cpu device{'s' * (cores != 1)}"
+
+
+def test_it_tells_its_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"jgd {__version__}\n"
 
 
 def test_help_teaches(capsys):

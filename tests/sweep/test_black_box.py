@@ -162,6 +162,16 @@ def returns(value):
     return lambda hp, key: value * hp["rate"]
 
 
+def test_a_function_of_python_is_called_back():
+    def train(hp, key):
+        number = jax.ShapeDtypeStruct((), "float32")
+        return jax.pure_callback(lambda rate: np.float32(rate) ** 2, number, hp["rate"], vmap_method="sequential")
+
+    found = sweep(train)
+    rates = np.array([trial.params["rate"] for trial in found.trials])
+    np.testing.assert_allclose(found.values, np.stack([rates, rates], axis=1) ** 2, **CLOSE)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -176,7 +186,11 @@ def returns(value):
         (lambda: sweep(lambda hp, key: {"loss": {"a": hp["rate"]}}), "it returned dict for 'loss'"),
         (lambda: sweep(lambda hp, key: [hp["rate"]]), "it returned list for 'loss'"),
         (lambda: sweep(lambda hp, key: jnp.ones(int(hp["rate"])).sum()), "must not decide shapes or branches"),
-        (lambda: sweep(lambda hp, key: hp["rates"]), r"train\(hp, key\) failed with KeyError: 'rates'"),
+        (
+            lambda: sweep(lambda hp, key: np.sin(hp["rate"])),
+            r"NumPy or Python computes goes through jax\.pure_callback",
+        ),
+        (lambda: sweep(lambda hp, key: hp["rates"]), r"train\(hp, key\) failed with KeyError: 'rates'\.$"),
         (lambda: sweep(space=[]), r"run\(spaces\): there is no space"),
     ],
 )

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from jgd.sweep import choice, load, loguniform, run
-from jgd.sweep.results.export import columns_of, write_csv
+from jgd.sweep.results.export import table_columns, write_csv
 
 OPTIONS = [True, False, None, 100, "relu"]
 
@@ -49,7 +49,7 @@ def test_all_hyperparameters_stand_before_the_status():
     rows = [
         {"trial": i, "rate": 0.1, **more, "status": "complete", "loss": 1.0} for i, more in enumerate([{}, {"b": 2}])
     ]
-    assert columns_of(rows) == ["trial", "rate", "b", "status", "loss"]
+    assert table_columns(rows) == ["trial", "rate", "b", "status", "loss"]
 
 
 def test_no_cell_of_a_csv_is_a_formula(tmp_path, swept):

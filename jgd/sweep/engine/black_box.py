@@ -36,6 +36,10 @@ from jgd.sweep.storage.store import Store
 from jgd.train.loop import root_key
 
 SIDE_BY_SIDE = 64  # lanes, where they do not run one by one as on a CPU
+TRACED = (
+    "a number of hp is traced, and must not decide shapes or branches; list whole numbers that do as "
+    "sweep.structural([16, 32]), or [16] for a single one; what NumPy or Python computes goes through jax.pure_callback"
+)
 CALLS = 20  # of a program, so that the progress line moves and Ctrl-C is heeded
 
 
@@ -252,10 +256,5 @@ def _train_lane(one: Group, metric: str, width: int, lane: Lane, shared: Shared)
 
 
 def _attempt(trace: Callable[[], Any]) -> Any:
-    """Trace the function, whose failure is one sentence."""
-    return attempt(
-        "run: train(hp, key)",
-        trace,
-        "a number of hp is traced, and must not decide shapes or branches; list whole numbers that do as "
-        "sweep.structural([16, 32]), or [16] for a single one",
-    )
+    """Trace the function, whose failure is one sentence, with a remedy for such as JAX's errors of tracers are."""
+    return attempt("run: train(hp, key)", trace, TRACED, of=(TypeError, IndexError))

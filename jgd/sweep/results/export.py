@@ -26,7 +26,7 @@ def joined(head: Mapping[str, Any], params: Mapping[str, Any], tail: Mapping[str
     return {**head, **_prefixed(params, {**head, **tail, **metrics}, "params_"), **tail, **metrics}
 
 
-def columns_of(rows: Sequence[dict[str, Any]]) -> list[str]:
+def table_columns(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Return the columns of rows: every hyperparameter, of whichever space it is, before the status."""
     before = [name for row in rows for name in takewhile(lambda name: name != "status", row)]
     return list(dict.fromkeys([*before, *(name for row in rows for name in row)]))
@@ -40,7 +40,7 @@ def write_csv(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> N
     """
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        columns = columns_of(rows)
+        columns = table_columns(rows)
         writer.writerow(map(_harmless, columns))
         writer.writerows([_cell(row, name) for name in columns] for row in rows)
 
@@ -49,7 +49,7 @@ def write_parquet(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) 
     """Write rows as a Parquet file; a column of numbers and names, or of numbers and flags, is one of texts."""
     arrow = require("pyarrow", "Result.to_parquet()", "parquet")
     parquet = require("pyarrow.parquet", "Result.to_parquet()", "parquet")
-    columns = {name: _alike([_plain(row.get(name)) for row in rows]) for name in columns_of(rows)}
+    columns = {name: _alike([_plain(row.get(name)) for row in rows]) for name in table_columns(rows)}
     parquet.write_table(arrow.table(columns), os.fspath(path))
 
 
