@@ -124,7 +124,7 @@ def variant(base: Callable[Given, Made], name: str, summary: str, **defaults: An
 
     recipe.__name__ = recipe.__qualname__ = name
     recipe.__module__ = sys._getframe(1).f_globals["__name__"]  # inspect.stack() reads the source of every caller
-    recipe.__doc__ = f"{summary}\n\n    {base.__name__} with {', '.join(f'{k}={v!r}' for k, v in defaults.items())}."
+    recipe.__doc__ = f"{summary}\n\n{base.__name__} with {', '.join(f'{k}={v!r}' for k, v in defaults.items())}."
     recipe.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return optimizer(rates=entry.rates, needs=entry.needs)(recipe)
 
@@ -208,6 +208,6 @@ def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
             ours = refusal.renamed(name, {key: given[key] for key in written})
             raise refusal if ours is None else ours from None
 
-    lines = [f"        {key}: {GLOSSARY[key]}" for key in signature.parameters if key in GLOSSARY]
-    call.__doc__ = "\n".join([(recipe.__doc__ or "").rstrip(), "", "    Args:", *lines, ""])
+    lines = [f"    {key}: {GLOSSARY[key]}" for key in signature.parameters if key in GLOSSARY]
+    call.__doc__ = "\n".join([inspect.cleandoc(recipe.__doc__ or ""), "", "Args:", *lines, ""])
     return call

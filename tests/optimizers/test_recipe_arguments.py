@@ -9,7 +9,7 @@ import pytest
 
 import jgd
 from jgd.core.types import Rate
-from jgd.optimizers.catalogue import MASKS, catalogue
+from jgd.optimizers.catalogue import MASKS, catalogue, named_recipe
 
 EACH = pytest.mark.parametrize("name", catalogue())
 MEANING_OF_NONE = {  # beside the parameters whose default it is
@@ -104,3 +104,14 @@ def test_a_schedule_of_vectors_is_refused_with_what_it_returned(name):
 
     with pytest.raises(jgd.InputError, match=r"^\w+\(\w+\): vector returned float32\[3\] at a step, expected one n"):
         jax.eval_shape(step, params)
+
+
+def test_the_arguments_stand_at_the_margin():
+    """Python 3.13 takes the indentation out of docstrings, so what is added to one may not bring its own."""
+
+    def recipe(learning_rate):
+        return jgd.sgd(learning_rate)
+
+    for text in ("Step.\n\n    More of it.\n    ", "Step.\n\nMore of it.\n"):
+        recipe.__doc__ = text
+        assert "\n\nMore of it.\n\nArgs:\n    learning_rate: " in inspect.getdoc(named_recipe(recipe))
