@@ -5,6 +5,8 @@ import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+MANY = 50  # names, in which nobody finds the one that was meant
+
 
 class InputError(ValueError):
     """Refuse what the caller gave; the message names the place, the value and the remedy."""
@@ -37,11 +39,11 @@ class RefusalError(InputError):
 
 
 def unknown(place: str, name: object, known: Iterable[object]) -> InputError:
-    """Return the error for a name that is not among `known`; it suggests the nearest and lists them all."""
+    """Return the error for a name that is not among `known`; it suggests the nearest, and lists them where few."""
     names = [str(k) for k in known]
-    return InputError(
-        f"{place}: unknown name {str(name)!r}.{suggestion(name, names)} Known: {', '.join(names) or 'none'}."
-    )
+    near = suggestion(name, names)
+    listed = "" if near and len(names) > MANY else f" Known: {', '.join(names) or 'none'}."
+    return InputError(f"{place}: unknown name {str(name)!r}.{near}{listed}")
 
 
 def suggestion(name: object, known: Sequence[str]) -> str:

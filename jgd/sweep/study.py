@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from jax.sharding import Mesh
 
-from jgd.core.arguments import check_arguments, kinds_by_name
+from jgd.core.arguments import bind_arguments, check_arguments, kinds_by_name
 from jgd.core.storage import folder_path
 from jgd.sweep import arguments
 from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside
@@ -252,6 +252,7 @@ def arguments_of(
 
     def decorate(fn: Callable[[Study], Answer]) -> Callable[Arguments, Answer]:
         def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+            bind_arguments(fn.__name__, signature, args, kwargs)  # a call that does not fit is one of `fn`
             return fn(study(*args, **kwargs))
 
         signature = inspect.signature(study).replace(return_annotation=inspect.signature(fn).return_annotation)

@@ -53,6 +53,13 @@ def test_replacement_inside_jit_takes_tracers():
     assert rate == 2.0
 
 
+def test_of_very_many_names_only_the_nearest_are_told():
+    with pytest.raises(jgd.InputError, match=r"unknown name 'adamww'\. Did you mean adamw .*\?$"):
+        jgd.optimizers.list("adamww")
+    with pytest.raises(jgd.InputError, match=r"Known: .*adamw, "):
+        jgd.optimizers.list("qqq")
+
+
 def test_an_unknown_name_lists_the_known_and_the_nearest():
     with pytest.raises(jgd.InputError, match=r"'learning_rat'.*Did you mean learning_rate\?.*Known: b1, b2"):
         jgd.with_hyperparams(jgd.adam(1e-3), learning_rat=0.1)

@@ -288,3 +288,8 @@ def test_bad_input_is_one_sentence(call, words):
         call()
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_argument_is_told_of_run():
+    with pytest.raises(TypeError, match=r"^run: .*'n_trials'; it is called as run\(task, .*num_trials=None"):
+        run(TASK, jgd.sgd(0.1), n_trials=3)  # pyright: ignore[reportCallIssue]
