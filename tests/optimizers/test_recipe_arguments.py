@@ -114,4 +114,4 @@ def test_the_arguments_stand_at_the_margin():
 
     for text in ("Step.\n\n    More of it.\n    ", "Step.\n\nMore of it.\n"):
         recipe.__doc__ = text
-        assert "\n\nMore of it.\n\nArgs:\n    learning_rate: " in inspect.getdoc(named_recipe(recipe))
+        assert "\n\nMore of it.\n\nArgs:\n    learning_rate: " in str(inspect.getdoc(named_recipe(recipe)))
