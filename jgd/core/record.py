@@ -242,10 +242,11 @@ def _numbers(self: Any, field: dataclasses.Field[Any], value: Any) -> tuple[Any,
 def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
     """Return a hyperparameter as the record keeps it: a plain number as a float in its interval, all else as it is."""
     interval: Interval = field.metadata["interval"]
-    if value is None and (field.default is None or field.metadata.get("optional")):
+    optional = field.default is None or field.metadata.get("optional", False)
+    if value is None and optional:
         return None
     whole = field.metadata.get("whole", False)
-    if value is None or isinstance(value, _NO_NUMBERS) or not _may_be_number(value):
+    if value is None or isinstance(value, _NO_NUMBERS) or not _may_be_number(value, optional):
         sort = "whole number" if whole else "number"
         raise _refusal(self, field, f"be a {sort} in {interval.text}, not {type(value).__name__}")
     if isinstance(value, numbers.Real):
@@ -258,10 +259,10 @@ def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
     return as_function(value)
 
 
-def _may_be_number(value: Any) -> bool:
+def _may_be_number(value: Any, optional: bool) -> bool:
     """Tell whether it is a number or an array of them, or stands for one, as a schedule and a distribution do."""
     if isinstance(value, Placeholder):
-        return True
+        return optional or all(option is not None for option in getattr(value, "options", ()))
     if hasattr(value, "init") and hasattr(value, "update"):
         return False  # a transform, even one that can be called
     if hasattr(value, "shape") and hasattr(value, "dtype"):

@@ -23,7 +23,7 @@ class ScaleByAdadelta(Rule):
     need not outlive the step.
     """
 
-    rho: Scalar = hyper(default=0.9, interval="(0, 1)")
+    rho: Scalar = hyper(default=0.9, interval="[0, 1)")
     eps: Scalar = hyper(default=1e-6, interval="[0, inf)")
     layout = optax.ScaleByAdaDeltaState
 

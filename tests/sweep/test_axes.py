@@ -62,6 +62,12 @@ def test_a_distribution_where_structure_stands_is_refused():
         axes(task_with(1.0), jgd.adam(1e-3, nesterov=choice([True, False])))
 
 
+def test_a_choice_with_none_is_refused_where_none_would_be_another_structure():
+    with pytest.raises(InputError, match=r"sgd\(momentum=choice\(.*\)\): momentum must be known.*whole optimizers"):
+        jgd.sgd(0.1, choice([None, uniform(0.0, 0.9)]))
+    assert jgd.scale_by_soap(shampoo_beta=choice([None, 0.9])).shampoo_beta.options == (None, 0.9)  # None is a value
+
+
 def test_ends_of_ranges_are_told():
     optimizer = jgd.adam(loguniform(1e-3, 1), b1=choice([0.5, 0.9]), b2=grid([0.9, 0.99, 0.999]))
     found = axes(task_with(1.0), optimizer)

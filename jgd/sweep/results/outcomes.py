@@ -246,10 +246,13 @@ class Outcomes:
             for i, seed in enumerate(self.settings.seeds):
                 at = trial.number, i
                 head = {"trial": trial.number, "space": trial.space, "seed": seed}
-                tail = {"status": status[at], "diverged_at": None, "steps_to_target": reached[at]}
-                if self.diverged_at[at] >= 0:
-                    tail["diverged_at"] = self.diverged_at[at]
-                last = {name: values[at] for name, values in final.items()}
+                died = int(self.diverged_at[at])
+                tail = {
+                    "status": str(status[at]),
+                    "diverged_at": died if died >= 0 else None,
+                    "steps_to_target": float(reached[at]),
+                }
+                last = {name: float(values[at]) for name, values in final.items()}
                 rows.append(joined(head, trial.params, tail, last))
         return rows
 

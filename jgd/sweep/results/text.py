@@ -30,7 +30,12 @@ def described(result: Outcomes, *, running: bool = False) -> Sheet:
     )
     interval = interval_title(seeds)
     rows = [
-        [row.space, short(row.summary.median), *([between(row.summary)] if interval else []), setting(row.trial)]
+        [
+            row.space,
+            short(row.summary.median),
+            *([between(row.summary)] if interval else []),
+            setting(row.trial) if math.isfinite(row.summary.median) else "none is finite",
+        ]
         for row in result.standings()
     ]
     header = ["space", metric, *([interval] if interval else []), "best setting"]
