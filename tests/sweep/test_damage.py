@@ -101,6 +101,13 @@ def test_brackets_without_end_are_damage(copied):
         load(copied)
 
 
+def test_a_file_of_other_code_is_not_called_damaged(copied):
+    for text in ('{"a": 1}', "[1, 2]", "3"):
+        (copied / "sweep.json").write_text(text)
+        with pytest.raises(InputError, match=r"sweep.json: no sweep wrote this file; name another dir, or move it"):
+            load(copied)
+
+
 def test_what_names_no_folder_is_refused_everywhere(tmp_path, monkeypatch):
     dir: Any
     for dir in (3, "gs://bucket/run", "a\0b", ""):

@@ -111,6 +111,8 @@ def read_json(path: Path) -> Json:
     """Return the content of a file that `write_json` wrote."""
     with storage.intact(path, REMAKE):
         whole = json.loads(path.read_bytes())
+        if not isinstance(whole, dict) or not {"sha256", "content"} <= set(whole):
+            raise InputError(f"{os.fspath(path)}: no sweep wrote this file; name another dir, or move it away.")
         content = whole["content"]
         if whole["sha256"] != digest(content):
             raise ValueError("its checksum does not match its content")
