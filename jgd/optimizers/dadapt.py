@@ -66,7 +66,7 @@ class DAdaptAdamw(Pair):
         check_params("DAdaptAdamw.update", params)
         rule: DAdaptAdamw = jax.tree.map(jnp.asarray, self)
         (b1, b2), d, t = rule.betas, state.estim_lr, increment(state.count)
-        c, rate = jnp.sqrt(b2), adam_rate(rule, state.count, t, d)
+        c, rate = safe_sqrt(b2), adam_rate(rule, state.count, t, d)
 
         def step(g: Any, m: Any, v: Any, s: Any, p: Any) -> tuple[Any, ...]:
             m, v = b1 * m + (1 - b1) * rate * g, b2 * v + (1 - b2) * abs_sq(g)
@@ -152,7 +152,7 @@ class DAdaptLion(Pair):
         check_params("DAdaptLion.update", params)
         rule: DAdaptLion = jax.tree.map(jnp.asarray, self)
         b1, b2, rate = rule.b1, rule.b2, at_count(rule, "learning_rate", state.count) * state.estim_lr
-        c = jnp.sqrt(b2)
+        c = safe_sqrt(b2)
 
         def direction(g: Any, m: Any) -> Any:
             return jnp.sign(b1 * m + (1 - b1) * g)

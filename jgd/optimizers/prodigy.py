@@ -67,7 +67,7 @@ class Prodigy(Pair):
         check_params("Prodigy.update", params)
         rule: Prodigy = jax.tree.map(jnp.asarray, self)
         (b1, b2), d, t = rule.betas, state.estim_lr, increment(state.count)
-        b3 = jnp.sqrt(b2) if rule.beta3 is None else rule.beta3
+        b3 = safe_sqrt(b2) if rule.beta3 is None else rule.beta3
         rate = adam_rate(rule, state.count, t, d)
         weight = (d if self.safeguard_warmup else rate) * d / rule.estim_lr0
 

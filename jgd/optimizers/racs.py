@@ -47,7 +47,8 @@ class ScaleByRacs(Rule):
         q = self.beta * q + (1 - self.beta) * _mean(square, axes[-1:])
         n = g / (safe_sqrt(s + self.eps) * safe_sqrt(q + self.eps))
         norm = safe_sqrt(jnp.sum(abs_sq(n)))
-        c = jnp.where(first, 1.0, self.gamma / jnp.maximum(norm / (size + self.eps), self.gamma))
+        growth = norm / jnp.where(first, 1.0, size + self.eps)
+        c = jnp.where(first, 1.0, self.gamma / jnp.maximum(growth, self.gamma))
         return self.alpha * c * n, s, q, c * norm
 
 

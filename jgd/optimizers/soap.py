@@ -80,7 +80,7 @@ class ScaleBySoap(BlockRule):
         inside = rotated(g, bases)
         m = jnp.where(steps, self.b1 * m + (1 - self.b1) * inside, m)
         v = jnp.where(steps, self.b2 * v + (1 - self.b2) * inside**2, v)
-        u = m / (safe_sqrt(v) + self.eps)
+        u = m / jnp.where(steps, safe_sqrt(v) + self.eps, 1.0)  # no 0 / 0, of which the slopes are NaN
         if self.normalize_grads:
             u = u / (safe_sqrt(jnp.mean(u * u)) + self.eps)  # a rotation leaves the mean as it is
         # Before the product, where it costs no pass over the update.
