@@ -1,13 +1,15 @@
 """Transforms as optax's class: a pair of `init` and `update` that is unpacked, indexed and asked for by its type."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import jax
 import optax
 
 from jgd.core.errors import InputError
+from jgd.core.types import Schedule
 
 T = TypeVar("T")
 _OBJECT: Any = object
@@ -66,19 +68,29 @@ def as_pair(cls: type[T]) -> type[T]:
 
 
 def abstracted(init: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `init`, which returns the shapes of a state for the shapes of parameters (`jax.ShapeDtypeStruct`)."""
+    """Return `init`, which returns the shapes of a state for the shapes of parameters (`jax.ShapeDtypeStruct`).
+
+    It says so when a schedule stands where it needs a number.
+    """
 
     @functools.wraps(init)
     def call(self: Any, params: Any) -> Any:
         if any(isinstance(x, jax.ShapeDtypeStruct) for x in jax.tree.leaves(params)):
-            return jax.eval_shape(lambda p: init(self, p), params)
-        return init(self, params)
+            return jax.eval_shape(lambda p: call(self, p), params)
+        try:
+            return init(self, params)
+        except TypeError:
+            _refuse_schedules(self, "init")
+            raise
 
     return call
 
 
 def explained(update: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `update`, which says so when it is called with no state of its; optax's `updates=` means its `grads`."""
+    """Return `update`, which says so when it is called with no state of its, or with a schedule that it does not read.
+
+    optax's `updates=` means its `grads`.
+    """
 
     @functools.wraps(update)
     def call(self: Any, *args: Any, **extra: Any) -> Any:
@@ -95,5 +107,23 @@ def explained(update: Callable[..., Any]) -> Callable[..., Any]:
                 f"{type(self).__name__}.update: got a {type(state).__name__} for its state; pass the state that its "
                 "init returned, as update(grads, state, params)."
             ) from None
+        except TypeError:
+            _refuse_schedules(self, "update")
+            raise
 
     return call
+
+
+def _refuse_schedules(transform: Any, method: str) -> None:
+    """Raise an error if schedules stand where `jgd.scheduled` alone reads them: in fields of plain numbers."""
+    found = []
+    for field in dataclasses.fields(transform):
+        value = getattr(transform, field.name)
+        plain = field.metadata.get("kind") in ("hyper", "hypers") and Schedule not in get_args(field.type)
+        if plain and any(map(callable, value if isinstance(value, tuple) else (value,))):
+            found.append(field.name)
+    if found:
+        raise InputError(
+            f"{type(transform).__name__}.{method}: a schedule stands for {' and '.join(found)}; wrap the optimizer in "
+            "jgd.scheduled(...), which gives every number its value at each step."
+        ) from None

@@ -36,6 +36,22 @@ def test_every_row_is_an_instance_of_optax_s_classes_and_keeps_its_leaves():
         assert jax.tree.leaves(rebuilt) == leaves
 
 
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda s: jgd.adam(0.1, b1=s), "ScaleByAdam.update: a schedule stands for b1;"),
+        (lambda s: jgd.chain(jgd.clip(1.0), jgd.aggmo(0.1, (0.0, s))), "ScaleByAggmo.update: .* for betas;"),
+        (lambda s: jgd.adagrad(0.1, s), "ScaleByRss.init: .* for initial_accumulator_value;"),
+    ],
+)
+def test_a_schedule_that_nothing_reads_is_told_of_what_reads_it(make, said):
+    opt, params = make(jgd.schedules.linear_schedule(0.9, 0.5, 3)), jnp.ones(2)
+    with pytest.raises(jgd.InputError, match=said + r" wrap the optimizer in jgd.scheduled"):
+        opt.update(params, opt.init(params), params)
+    wrapped = jgd.scheduled(opt)
+    wrapped.update(params, wrapped.init(params), params)
+
+
 @EACH
 def test_it_is_read_like_optax_s_pair(name):
     opt = OPTIMIZERS[name]()
