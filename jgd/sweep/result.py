@@ -50,7 +50,7 @@ class Result(Outcomes):
         """Return an Optuna study with these trials, in memory, or kept where `storage` says: "sqlite:///study.db".
 
         A trial's value is its median over seeds, which are attributes. One that a rule ended is pruned, with its curve
-        as intermediate values; one with a lane that diverged or is pending has failed.
+        as intermediate values; one with a lane that diverged or is pending, or without a finite value, has failed.
         """
         return to_optuna(self, storage, name)
 

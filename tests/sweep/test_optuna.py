@@ -1,5 +1,6 @@
 """Optuna's samplers as samplers, and sweeps as Optuna's studies."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,14 @@ def test_what_a_rule_ended_is_pruned_there_too():
     assert [t.state.name == "PRUNED" for t in study.trials] == pruned.tolist()
     assert pruned.sum() == 3
     assert all(list(t.intermediate_values) == [2] for t in study.trials if t.state.name == "PRUNED")
+
+
+def test_a_trial_whose_metric_is_not_finite_has_failed_there():
+    result, _ = study_of(jgd.sgd(loguniform(1e-4, 1e-2)))
+    lost = dataclasses.replace(result, curves={"distance": result.curves["distance"].copy()})
+    lost.curves["distance"][0, 0, -1] = np.nan  # of one seed of two: as in the ranking it counts as worst
+    states = [t.state.name for t in lost.to_optuna().trials]
+    assert states == ["FAIL"] + ["COMPLETE"] * 5
 
 
 def test_every_distribution_has_a_counterpart():

@@ -1,5 +1,7 @@
 """Results: the best of them, their tables, and what they warn of."""
 
+import json
+
 import numpy as np
 import pandas
 import pytest
@@ -86,6 +88,8 @@ def test_bad_questions_are_refused(result):
     with pytest.raises(InputError, match=r"no trial has a finite median of loss \(1 diverged\); lower the learning"):
         lost.best_optimizer()
     assert "nan" in repr(lost)
+    assert "none is finite" in repr(lost)  # in place of a best setting
+    assert json.loads(json.dumps(lost.trials_rows()))[0]["diverged_at"] == lost.diverged_at[0, 0]
 
 
 @pytest.fixture(scope="module")

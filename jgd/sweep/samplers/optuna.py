@@ -105,14 +105,15 @@ class _AskTell:
 def to_optuna(result: Any, storage: Any = None, name: str | None = None) -> Any:
     """Return a result as a study; see `Result.to_optuna`."""
     optuna = require("optuna", "Result.to_optuna()", "optuna")
-    mode, trials = result.settings.mode, []
+    mode, medians, trials = result.settings.mode, result.medians, []
     for trial in result.trials:
-        state = _state(optuna, result.status[trial.number])
+        median = float(medians[trial.number])
+        state = _state(optuna, result.status[trial.number], median)
         matters = [axis for axis, keep in zip(trial.axes, is_active(trial.axes, trial.units), strict=True) if keep]
         trials.append(
             optuna.trial.create_trial(
                 state=state,
-                value=float(np.median(result.values[trial.number])) if state.name == "COMPLETE" else None,
+                value=median if state.name == "COMPLETE" else None,
                 params=params_at(trial.axes, trial.units),
                 distributions={axis.name: _distribution(optuna, axis.distribution) for axis in matters},
                 user_attrs={"space": trial.space, "trial": trial.number, **_per_seed(result, trial)},
@@ -128,12 +129,14 @@ def to_optuna(result: Any, storage: Any = None, name: str | None = None) -> Any:
     return study
 
 
-def _state(optuna: Any, status: np.ndarray) -> Any:
-    """Return the state of a trial, of the statuses of its lanes: none may have diverged or be pending."""
+def _state(optuna: Any, status: np.ndarray, median: float) -> Any:
+    """Return the state of a trial, of its lanes' statuses, none of which may be diverged or pending, and its value."""
     states = optuna.trial.TrialState
     if not np.isin(status, ("complete", "pruned")).all():
         return states.FAIL
-    return states.PRUNED if (status == "pruned").any() else states.COMPLETE
+    if (status == "pruned").any():
+        return states.PRUNED
+    return states.COMPLETE if np.isfinite(median) else states.FAIL
 
 
 def _per_seed(result: Any, trial: Trial) -> dict[str, Any]:
