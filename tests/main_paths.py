@@ -15,7 +15,7 @@ import numpy as np  # noqa: E402
 
 import jgd  # noqa: E402
 from jgd.core.eigen import inverse_root, newton_inverse_root  # noqa: E402
-from jgd.law.optimum import Trials, optima  # noqa: E402
+from jgd.law.optimum import Trials, optimum  # noqa: E402
 from jgd.law.regression import of_loss, of_number  # noqa: E402
 
 
@@ -68,13 +68,13 @@ def shapes():
     print(inverse_root(jnp.eye(3), 4), newton_inverse_root(jnp.eye(3), 4))
     for count in (1, 2):
         trials = Trials(("a", "b")[:count], np.log(np.arange(1.0, 5))[:, None].repeat(count, 1), np.full((4, 3), 0.5))
-        print(optima(trials, 7, 0))
+        print(optimum(trials, 7, 0))
     x = np.log([[8.0, 1], [16, 2], [32, 1], [64, 4]])
     for fit in (of_number, of_loss):
-        law = fit(x, -x[:, 0], np.full(4, 0.01))
+        law = fit(x, -x[:, 0], np.full(4, 0.01), 0.01)
         print(law.at(x[0]), law.parameters())
         try:
-            fit(x, x[:3, 0], np.full(4, 0.01))
+            fit(x, x[:3, 0], np.full(4, 0.01), 0.01)
         except jaxtyping.TypeCheckError:
             continue
         raise AssertionError("three readings of four studies were taken")
