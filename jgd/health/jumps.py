@@ -4,7 +4,7 @@ import numpy as np
 
 DECAY, WARM_UP = 0.97, 25  # of the moving mean and variance of spikes (Kumar et al. 2025, arXiv:2504.02507)
 CLIPPED_AT = 2.5  # standard deviations with which a spike enters the mean, so that it does not blind the next
-JUMP = 6.0  # deviations of a jump that is told of
+TOLD_AT = 6.0  # standard deviations of a jump that is told of
 TALL = 3.0  # times the usual value: what a spike must reach
 
 
@@ -43,7 +43,7 @@ def loss_scores(losses: np.ndarray) -> np.ndarray:
 
 def jump_before(losses: np.ndarray, start: int = 0) -> str:
     """Tell of the first jump of these losses, which may be the cause of what is not finite after them."""
-    over = np.flatnonzero(loss_scores(losses) > JUMP)
+    over = np.flatnonzero(loss_scores(losses) > TOLD_AT)
     if not len(over):
         return ""
     step = int(over[0])

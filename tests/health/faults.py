@@ -6,7 +6,6 @@ were set on these tasks; before `timid` was added, a rate too low for diabetes b
 
 import dataclasses
 import functools
-import itertools
 import re
 from typing import Any, NamedTuple
 
@@ -241,32 +240,12 @@ def is_named(case, findings):
 
 
 def missed_at(name, method, seed):
-    """Return the faults that a check-up does not name first in a setting, with its findings.
-
-    And those of the good ones.
-    """
+    """Return the faults that a check-up does not name first in a setting, with its findings, and those of good ones."""
     alarms = [found_in(case, seed) for case in good_settings(name, method, seed)]
     missed = []
     for fault in FAULTS:
         case = fault(name, method, seed)
         if not is_named(case, found := found_in(case, seed)):
             missed.append((fault.__name__, found))
+    jax.clear_caches()
     return missed, alarms
-
-
-def main(names=tuple(GOOD), seeds=(0, 1)):
-    """Print what is missed of all faults on all tasks and optimizers under two seeds, and the false alarms."""
-    count, wrong, alarmed, settings = 0, 0, 0, 0
-    for seed, name, method in itertools.product(seeds, names, METHODS):
-        missed, alarms = missed_at(name, method, seed)
-        count, wrong = count + len(FAULTS), wrong + len(missed)
-        settings, alarmed = settings + len(alarms), alarmed + sum(map(bool, alarms))
-        print(
-            name, method, seed, "missed:", missed or "none", "alarms:", [x for x in alarms if x] or "none", flush=True
-        )
-        jax.clear_caches()
-    print(f"{count - wrong} of {count} faults named first; alarms in {alarmed} of {settings} good settings")
-
-
-if __name__ == "__main__":
-    main()

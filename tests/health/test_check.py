@@ -60,7 +60,7 @@ def test_a_planted_fault_is_named_first(fault):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "method", "seed"), [("breast_cancer", "sgd", 1), ("digits", "adam", 0)])
 def test_planted_faults_are_named_and_good_settings_raise_no_alarm(name, method, seed):
-    """Two settings of the table that `python -m tests.health.faults` prints of all."""
+    """Two settings of the table that `python -m tests.health.fault_table` prints of all."""
     missed, alarms = faults.missed_at(name, method, seed)
     assert alarms == [[]] * 3
     assert missed == []
