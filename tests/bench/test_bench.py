@@ -22,7 +22,8 @@ from bench.runner import run_case
 
 FILES = sorted(pathlib.Path(command.__file__).parent.rglob("*.py"))
 PUBLIC = {"jgd", "jgd.distributed", "jgd.interop", "jgd.law", "jgd.sweep", "jgd.measure", "jgd.tasks", "jgd.solvers"}
-PUBLIC |= {f"jgd.pages.{name}" for name in ("figure", "page", "palette", "svg")} | {"jgd.measure.units"}  # of pages
+PUBLIC |= {f"jgd.pages.{name}" for name in ("figure", "page", "palette", "svg", "ticks")}
+PUBLIC |= {"jgd.measure.units"}  # of pages
 PUBLIC |= {"jgd.commands", "jgd.commands.bench.cases", "jgd.commands.bench.peers", "jgd.commands.bench.trees"}
 PUBLIC |= {"jgd.core.storage", "jgd.sweep.samplers.by_name", "jgd.sweep.spaces.space"}  # a sampler without a sweep
 PUBLIC |= {"jgd.train.pulse", "jgd.train.segments", "jgd.train.start"}  # the compiled loop, whose bytes are counted
