@@ -20,7 +20,7 @@ from jgd.health.data import labels_of, measure_data
 from jgd.health.decay import decays_of
 from jgd.health.evaluating import look_at_evaluation
 from jgd.health.finding import Thresholds
-from jgd.health.layers import look
+from jgd.health.layers import batch_loss, look
 from jgd.health.leaves import measure_leaves, redrawn
 from jgd.health.measured import Measured
 from jgd.health.noise_scale import NoiseScale, largest_batch, noise_scale
@@ -32,7 +32,7 @@ from jgd.optimizers.proximal import RATES
 from jgd.train.loop import Carry, root_key
 from jgd.train.pulse import clipped_share
 from jgd.train.result import Run
-from jgd.train.task import TASK, Task, check_task, loss_and_metrics, num_examples
+from jgd.train.task import TASK, Task, check_task, num_examples
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.compose import Links
 from jgd.transforms.in_effect import current_hyperparams
@@ -171,7 +171,7 @@ def _critical(task: Task, carry: Carry, batch: Any, updates: Any, key: jax.Array
 
 
 def _loss_of(task: Task, carry: Carry, batch: Any, key: jax.Array) -> Callable[[Params], jax.Array]:
-    return lambda params: loss_and_metrics(task, params, carry.model_state, batch, key)[0]
+    return lambda params: batch_loss(params, task, carry.model_state, batch, key)
 
 
 @jax.jit

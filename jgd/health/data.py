@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.tree import name_of
-from jgd.health.layers import Looked
+from jgd.health.layers import Looked, batch_loss
 from jgd.health.measured import ClassLabels
 from jgd.train.loop import Carry
-from jgd.train.task import Task, loss_and_metrics
+from jgd.train.task import Task
 
 
 def measure_data(task: Task, carry: Carry, batch: Any, key: jax.Array) -> tuple[dict[str, float], tuple[int, int]]:
@@ -21,7 +21,8 @@ def measure_data(task: Task, carry: Carry, batch: Any, key: jax.Array) -> tuple[
     """
     count, distinct = count_distinct(batch)
     if count > distinct == 1:
-        losses = [_loss(task, carry, one, key) for one in (batch, jax.tree.map(_other, batch))]
+        loss, both = jax.jit(batch_loss), (batch, jax.tree.map(_other, batch))
+        losses = [loss(carry.params, task, carry.model_state, one, key) for one in both]
         if bool(losses[0] == losses[1]):
             return {}, (count, count)
     rows = jax.tree_util.tree_leaves_with_path(batch)
@@ -53,11 +54,6 @@ def labels_of(looked: Looked, batch: Any) -> ClassLabels | None:
 
 def _data_name(path: Any) -> str:
     return f"data{name_of(path) if path else ''}"
-
-
-@jax.jit
-def _loss(task: Task, carry: Carry, batch: Any, key: jax.Array) -> jax.Array:
-    return loss_and_metrics(task, carry.params, carry.model_state, batch, key)[0]
 
 
 def _other(x: jax.Array) -> jax.Array:

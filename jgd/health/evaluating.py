@@ -11,11 +11,12 @@ from jax.extend.core import Literal
 from jgd.core.subprograms import constants_of, program_of
 from jgd.core.tree import path_names
 from jgd.core.types import Params, State, Transform
+from jgd.health.layers import batch_loss
 from jgd.health.origin import source_of
 from jgd.health.programs import carried_by, run_equation
 from jgd.health.taps import CALLS
 from jgd.train.loop import Carry, judged_params
-from jgd.train.task import Task, is_on_host, judge_model, loss_and_metrics
+from jgd.train.task import Task, is_on_host, judge_model
 
 DRAWS = ("random_bits", "rng_bit_generator")
 AVERAGES = ("mean", "var", "average", "moving", "running")  # within the names of running statistics
@@ -49,7 +50,8 @@ def look_at_evaluation(task: Task, optimizer: Transform, carry: Carry, later: Ca
     if task.evaluate is not None and not is_on_host(task):
         ours, theirs = (_judge(task, params, one) for one in (state, _other_state(state, ())))
         judged = _apart(ours, theirs)[1] > 0
-    losses = [_loss(task, later.params, one, batch, later.key) for one in (state, _other_state(state, AVERAGES))]
+    loss, both = jax.jit(batch_loss), (state, _other_state(state, AVERAGES))
+    losses = [loss(later.params, task, one, batch, later.key) for one in both]
     return Evaluating(
         metric, spread, source, True, changed or later is carry, judged, _relative(*map(float, losses)) > 1e-6
     )  # fmt: skip
@@ -77,11 +79,6 @@ def _draws(task: Task, params: Params, state: State) -> tuple[str, float, str]:
 @jax.jit
 def _judge(task: Task, params: Params, state: State) -> Any:
     return judge_model(task, params, state)
-
-
-@jax.jit
-def _loss(task: Task, params: Params, state: State, batch: Any, key: jax.Array) -> jax.Array:
-    return loss_and_metrics(task, params, state, batch, key)[0]
 
 
 def _apart(ours: Any, theirs: Any) -> tuple[str, float]:

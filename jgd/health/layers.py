@@ -64,7 +64,7 @@ class Looked(NamedTuple):
 
 def look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Array) -> Looked:
     """Evaluate the loss of a batch with its taps: two to three times a gradient in time, all activations in memory."""
-    taps, _, crossed = tap_loss(_loss, params, task, model_state, batch, key)
+    taps, _, crossed = tap_loss(batch_loss, params, task, model_state, batch, key)
     if all(tap.operation == LOGITS for tap in taps):
         raise InputError(
             f"{task.name or 'the task'}: the loss has no layers to look at: no product of an input with parameters and "
@@ -126,14 +126,15 @@ def _pass(layer: Layer, number: int) -> Layer:
     return Layer(tap, *(x[number] for x in statistics))
 
 
-def _loss(params: Params, task: Task, model_state: State, batch: Any, key: jax.Array) -> jax.Array:
+def batch_loss(params: Params, task: Task, model_state: State, batch: Any, key: jax.Array) -> jax.Array:
+    """Return the loss of a batch alone."""
     return loss_and_metrics(task, params, model_state, batch, key)[0]
 
 
 @jax.jit
 def _look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Array) -> Any:
     rest = (task, model_state, batch, key)
-    tapped = tap_loss(_loss, params, *rest)
+    tapped = tap_loss(batch_loss, params, *rest)
 
     def values(params: Params, zeros: Any) -> Any:
         return tapped.values((params, *rest), zeros)
