@@ -12,16 +12,16 @@ import pytest
 
 from jgd.commands import main, workers
 from jgd.commands.devices import shares
-from jgd.core import storage
 from jgd.sweep import load
 from tests.commands.test_process import begin, jgd
 
 CODE = """
-import pathlib, time
+import os, pathlib, time
 import jax, jax.numpy as jnp, numpy as np
 from jgd.train import Task
 
 def wait(x):
+    pathlib.Path(f"waiting-{os.getpid()}").touch()
     while not pathlib.Path("go").exists():
         time.sleep(0.02)
     time.sleep(0.02)
@@ -60,14 +60,12 @@ def waiting_for(found, process=None, seconds=120):
 def two_at_work(folder):
     """Give a command with one worker, both in their first segment, which ends once there is a file `go`; their ids."""
     process = begin(*SWEEP, *TWO, "--dir", "d", "--json", cwd=folder)
-    return process, waiting_for(lambda: len(at_work(folder / "d")) == 2 and at_work(folder / "d"), process)
+    return process, waiting_for(lambda: len(at_work(folder)) == 2 and at_work(folder), process)
 
 
 def at_work(folder):
-    """Return the ids of the processes that have taken lanes in a folder, by their names there."""
-    written = {storage.read_metadata(path).get("worker") for path in folder.glob("chunks/*.safetensors")}
-    pids = {path.name: int(path.read_text().split()[1]) for path in folder.glob("workers/*") if path.read_text()}
-    return {pid for name, pid in pids.items() if name in written}
+    """Return the ids of the processes that run a segment: to have taken lanes is not to have begun with them."""
+    return {int(path.name.removeprefix("waiting-")) for path in folder.glob("waiting-*")}
 
 
 def lives(pid):
@@ -121,7 +119,7 @@ def test_ctrl_c_ends_all_after_their_segments(folder):
 def test_a_killed_worker_loses_its_segment_only(folder, capsys):
     def kill_the_worker():
         try:
-            pids = waiting_for(lambda: len(at_work(folder / "d")) == 2 and at_work(folder / "d"))
+            pids = waiting_for(lambda: len(at_work(folder)) == 2 and at_work(folder))
             (worker,) = pids - {os.getpid()}
             os.kill(worker, signal.SIGKILL)
         finally:
