@@ -14,6 +14,7 @@ from jgd.core import storage
 from jgd.core.arguments import FOLDER, POSITIVE, SEED, TRANSFORM, WHOLE, Kind, admits, checked, instance_of
 from jgd.core.errors import InputError
 from jgd.core.finding import BROKEN, SLOW, Finding
+from jgd.core.status import Status
 from jgd.core.tree import all_finite, path_names
 from jgd.core.types import Transform
 from jgd.health.jumps import jump_before
@@ -72,6 +73,12 @@ class Autopsy:
         return int(self.rows[at]) if self.rows is not None else at
 
     @property
+    def inherited(self) -> bool:
+        """Whether what was not finite stood in the carry before the step, so that an earlier one has brought it in."""
+        origin = self.origin
+        return origin is not None and origin.operation == "argument" and origin.source.split("/")[0] in Carry._fields
+
+    @property
     def finding(self) -> Finding:
         """The same as a record of health."""
         lane = self.name or (f"lane {self.lane}" if self.lane is not None else "")
@@ -124,21 +131,23 @@ def autopsy(
     if run is not None and len(lanes) > 1:
         raise InputError("autopsy(run=): a run has one lane; pass one optimizer and one seed, or leave run out.")
     ended = _ended(task, run, lanes[0][0]) if run is not None else None
-    if ended is not None and ended.carry is not None:
-        found = replay_steps(task, [optimizers[0]], [ended.carry], ended.step, 1)
-        if found.first is not None:
-            found = dataclasses.replace(found, note=jump_before(ended.losses, ended.step - len(ended.losses)))
-            return _examine(task, optimizers, found, False)
-    count = steps if steps is not None else ended.step + 1 if ended is not None else None
-    if count is None:
-        raise InputError("autopsy(steps=None): say how many steps to run again, or pass the run or its folder.")
+    last = None
     if ended is not None:
         lanes = [(lanes[0][0], ended.seed)]
         if seed not in (None, ended.seed):
             raise InputError(f"autopsy(seed={seed}): the run has the seed {ended.seed}; leave seed out.")
+        last = _last_step(task, optimizers, ended)
+        if last is not None and not last.inherited:
+            return last
+    count = steps if steps is not None else ended.step + 1 if ended is not None else None
+    if count is None:
+        raise InputError("autopsy(steps=None): say how many steps to run again, or pass the run or its folder.")
     carries = [jax.jit(begin)(task, one, root_key(number)) for one, number in lanes]
     found = replay_steps(task, [one for one, _ in lanes], carries, 0, count, spike=spike)
-    if ended is not None and not _began_as(ended, found.losses):
+    began_as = ended is None or _began_as(ended, found.losses)
+    if last is not None and (not began_as or found.first is None):
+        return last
+    if ended is not None and not began_as:
         raise InputError(
             f"autopsy(run=): this task's first loss under seed {ended.seed} is {found.losses[0, 0]:.6g} and the run's "
             f"is {ended.losses[0]:.6g}; pass the task and the optimizer that it ran with, and none that began from "
@@ -155,8 +164,19 @@ def autopsy(
 class _Ended(NamedTuple):
     step: int  # the last that was evaluated
     seed: int
-    carry: Carry | None  # in front of that step, where it is finite
+    carry: Carry | None  # in front of that step, where it stopped the run
     losses: np.ndarray  # f[steps] before it, as many as are known
+
+
+def _last_step(task: Task, optimizers: Sequence[Any], ended: _Ended) -> Autopsy | None:
+    """Take the last step of a run again, where that stopped it; `None` where it did not, or all of it is finite."""
+    if ended.carry is None:
+        return None
+    found = replay_steps(task, [optimizers[0]], [ended.carry], ended.step, 1)
+    if found.first is None:
+        return None
+    found = dataclasses.replace(found, note=jump_before(ended.losses, ended.step - len(ended.losses)))
+    return _examine(task, optimizers, found, False)
 
 
 def _began_as(ended: _Ended, losses: Any) -> bool:
@@ -188,23 +208,24 @@ def _ended(task: Task, run: Any, optimizer: Any) -> _Ended:
     """Return the last step of a run, and the carry in front of it."""
     if isinstance(run, Run):
         carry = Carry(run.params, run.opt_state, run.model_state, root_key(run.seed))
-        return _ended_with(max(run.steps - 1, 0), run.seed, carry, run.metrics["loss"])
+        return _ended_with(run.status, run.steps, run.seed, carry, run.metrics["loss"])
     place, folder = f"autopsy(run={os.fspath(run)!r})", storage.folder_path("autopsy", run, "run")
     path = checkpoint_file(place, folder)
     arrays, meta = storage.load_arrays(path)
     with storage.intact(path, storage.REPLACE):
         seed = int(meta["spec"]["seed"])
-        step = max(int(arrays["state.steps"]) - 1, 0)
+        status, steps = int(arrays["state.status"]), int(arrays["state.steps"])
     like = jax.eval_shape(begin, task, optimizer, root_key(seed))
     like = jax.tree.map(lambda x: x if storage.is_key(x) else jax.ShapeDtypeStruct(x.shape, x.dtype), like)
     carry = storage.fill(like._replace(key=root_key(seed)), arrays, "state.carry", place=place)
-    return _ended_with(step, seed, carry, arrays.get("metrics/loss", np.zeros(0)))  # of a long run the last ones
+    return _ended_with(status, steps, seed, carry, arrays.get("metrics/loss", np.zeros(0)))  # of a long run the last ones
 
 
-def _ended_with(step: int, seed: int, carry: Carry, losses: np.ndarray) -> _Ended:
-    """Take the carry for that in front of the last step unless that step has broken it, and shown a finite loss."""
+def _ended_with(status: int, steps: int, seed: int, carry: Carry, losses: np.ndarray) -> _Ended:
+    """Take the carry for that in front of the last step where it stopped the run, and did not first break the carry."""
     shown = len(losses) > 0 and not np.isfinite(losses[-1])
-    return _Ended(step, seed, carry if shown or bool(all_finite(carry.params)) else None, losses[:-1])
+    stopped = status == Status.NON_FINITE and (shown or bool(all_finite(carry.params)))
+    return _Ended(max(steps - 1, 0), seed, carry if stopped else None, losses[:-1])
 
 
 def _examine(task: Task, optimizers: Sequence[Any], found: Replayed, many: bool) -> Autopsy:

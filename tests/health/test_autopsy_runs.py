@@ -63,6 +63,38 @@ def test_a_last_step_in_which_the_optimizer_divides_by_zero(tmp_path):
         assert "division of 0 and 0" in str(found)
 
 
+def rooted(params, batch):
+    return jnp.mean(jnp.sqrt(jnp.abs(params["w"] - params["w"]))) + linear(params, batch)
+
+
+def test_a_gradient_that_broke_the_parameters_a_step_before_the_loss_shows_it():
+    """The run ends at step 1, whose parameters are NaN; the root at zero is differentiated at step 0."""
+    task = task_of(rooted)
+    run = fit(task, jgd.sgd(0.1))
+    assert (run.status, run.steps) == (Status.NON_FINITE, 2)
+    found = jgd.health.autopsy(task, jgd.sgd(0.1), run)
+    assert (found.step, found.stage, found.leaf, found.inherited) == (0, "gradient", "w", False)
+    assert "the derivative of a root" in str(found)
+
+
+def test_what_came_before_a_run_that_began_otherwise_is_told_as_such():
+    task = task_of(rooted)
+    run = fit(task, jgd.sgd(0.1), params={"w": jnp.full((4, 3), 2.0)})
+    found = jgd.health.autopsy(task, jgd.sgd(0.1), run)
+    assert (found.step, found.inherited) == (1, True)
+    assert "params/w[0, 0] is not a number before the step" in str(found)
+
+
+def test_a_run_that_ended_finite_has_no_bad_step_though_its_next_one_would_be(tmp_path):
+    """Its parameters are those after the last step: at -2.9 the next loss would be NaN, which no step has seen."""
+    task = task_of(lambda p, b: jnp.mean(jnp.log(p["w"])))
+    run = fit(task, jgd.sgd(47.0), steps=1, dir=tmp_path)
+    assert run.status is Status.MAX_STEPS
+    for ended in (run, tmp_path):
+        with pytest.raises(InputError, match="nothing is wrong in 1 steps"):
+            jgd.health.autopsy(task, jgd.sgd(47.0), ended)
+
+
 def test_a_mask_among_the_parameters_is_no_fault():
     task = task_of(lambda p, b: jnp.mean(jnp.exp(p["w"]) * 0) + jnp.log(0.5 - jnp.mean(b["x"])), w=-np.inf)
     found = jgd.health.autopsy(task, jgd.sgd(0.1), steps=20)
