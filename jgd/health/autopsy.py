@@ -14,6 +14,7 @@ from jgd.core import storage
 from jgd.core.arguments import FOLDER, POSITIVE, SEED, TRANSFORM, WHOLE, Kind, admits, checked, instance_of
 from jgd.core.errors import InputError
 from jgd.core.finding import BROKEN, SLOW, Finding
+from jgd.core.outline import outline
 from jgd.core.status import Status
 from jgd.core.tree import all_finite, path_names
 from jgd.core.types import Transform
@@ -21,6 +22,7 @@ from jgd.health.jumps import jump_before
 from jgd.health.origin import FailedOperation, find_origin
 from jgd.health.remedies import because_of, remedy_of
 from jgd.health.replayed import STAGES, Replayed, batch_of, replay_steps
+from jgd.pages.text import count as count_of
 from jgd.train.checkpoint import checkpoint_file
 from jgd.train.loop import Carry, advance, begin, root_key
 from jgd.train.result import Run
@@ -154,9 +156,12 @@ def autopsy(
             "other parameters."
         )
     if found.first is None:
+        remedy = "pass the seed of the run that failed, more steps, or a smaller spike"
+        if ended is not None and ended.broken:
+            remedy = f"the run broke at step {ended.step}, so pass the task and the optimizer that it ran with"
         raise InputError(
-            f"autopsy: nothing is wrong in {count} steps: all is finite, and no loss rose by {spike:g} deviations; "
-            "pass the seed of the run that failed, more steps, or a smaller spike."
+            f"autopsy: nothing is wrong in {count_of(count, 'step')}: all is finite, and no loss rose by {spike:g} "
+            f"deviations; {remedy}."
         )
     return _examine(task, [one for one, _ in lanes], found, len(lanes) > 1)
 
@@ -166,6 +171,7 @@ class _Ended(NamedTuple):
     seed: int
     carry: Carry | None  # in front of that step, where it stopped the run
     losses: np.ndarray  # f[steps] before it, as many as are known
+    broken: bool  # whether something that was not finite ended it
 
 
 def _last_step(task: Task, optimizers: Sequence[Any], ended: _Ended) -> Autopsy | None:
@@ -208,6 +214,7 @@ def _ended(task: Task, run: Any, optimizer: Any) -> _Ended:
     """Return the last step of a run, and the carry in front of it."""
     if isinstance(run, Run):
         carry = Carry(run.params, run.opt_state, run.model_state, root_key(run.seed))
+        _check_alike(carry, jax.eval_shape(begin, task, optimizer, carry.key))
         return _ended_with(run.status, run.steps, run.seed, carry, run.metrics["loss"])
     place, folder = f"autopsy(run={os.fspath(run)!r})", storage.folder_path("autopsy", run, "run")
     path = checkpoint_file(place, folder)
@@ -218,14 +225,29 @@ def _ended(task: Task, run: Any, optimizer: Any) -> _Ended:
     like = jax.eval_shape(begin, task, optimizer, root_key(seed))
     like = jax.tree.map(lambda x: x if storage.is_key(x) else jax.ShapeDtypeStruct(x.shape, x.dtype), like)
     carry = storage.fill(like._replace(key=root_key(seed)), arrays, "state.carry", place=place)
-    return _ended_with(status, steps, seed, carry, arrays.get("metrics/loss", np.zeros(0)))  # of a long run the last ones
+    return _ended_with(
+        status, steps, seed, carry, arrays.get("metrics/loss", np.zeros(0))
+    )  # of a long run the last ones
+
+
+def _check_alike(carry: Carry, like: Carry) -> None:
+    """Refuse a run of another model or optimizer, which has other parameters or another state."""
+    for name in ("params", "opt_state", "model_state"):
+        theirs, ours = getattr(carry, name), getattr(like, name)
+        shapes = [[jnp.shape(x) for x in jax.tree.leaves(tree)] for tree in (theirs, ours)]
+        if shapes[0] != shapes[1] or jax.tree.structure(theirs) != jax.tree.structure(ours):
+            raise InputError(
+                f"autopsy(run=): the run has {name} {outline(theirs)}, expected {outline(ours)}; pass the task and the "
+                "optimizer that it ran with."
+            )
 
 
 def _ended_with(status: int, steps: int, seed: int, carry: Carry, losses: np.ndarray) -> _Ended:
     """Take the carry for that in front of the last step where it stopped the run, and did not first break the carry."""
     shown = len(losses) > 0 and not np.isfinite(losses[-1])
-    stopped = status == Status.NON_FINITE and (shown or bool(all_finite(carry.params)))
-    return _Ended(max(steps - 1, 0), seed, carry if stopped else None, losses[:-1])
+    broken = status == Status.NON_FINITE
+    stopped = broken and (shown or bool(all_finite(carry.params)))
+    return _Ended(max(steps - 1, 0), seed, carry if stopped else None, losses[:-1], broken)
 
 
 def _examine(task: Task, optimizers: Sequence[Any], found: Replayed, many: bool) -> Autopsy:

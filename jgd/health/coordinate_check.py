@@ -24,6 +24,8 @@ from jgd.transforms.as_transform import as_transform
 
 TINY = 1e-30  # the least size that is told from none
 STEADY = 0.2  # the largest slope of a layer that does not depend on its width
+SHRINKS = -0.3  # the slope of first outputs that are a readout's in muP: -1/2 in theory, its weights' alone -1
+RISES = 1.5  # times its first loss that the narrowest model may reach on the way
 TASK_OF = function_of("(width) -> jgd.Task", 1)
 OPTIMIZER_OF = Kind(
     "be an optimizer, or a function (width) -> optimizer", lambda x: isinstance(x, Transform) or callable(x)
@@ -38,6 +40,7 @@ class CoordinateCheck:
     layers: tuple[str, ...]
     sizes: np.ndarray  # f[widths, steps + 1, layers], the mean of |h|, over seeds by the mean of the logs
     changes: np.ndarray  # f[widths, steps, layers], the root mean square of h_t - h_0, likewise
+    losses: np.ndarray  # f[widths, steps + 1], of the batch that the layers are looked at with, the mean over seeds
 
     @property
     def size_slopes(self) -> np.ndarray:
@@ -51,8 +54,15 @@ class CoordinateCheck:
 
     @property
     def holds(self) -> bool:
-        """Whether no layer's change grows or shrinks with the width: every slope of it within 0.2 of zero."""
-        return bool(np.all(np.abs(self.change_slopes) <= STEADY))
+        """Whether no layer's change grows or shrinks with the width, at a rate that lowers the narrowest one's loss.
+
+        Every slope of a change lies within 0.2 of zero, and that loss does not reach 1.5 times its first value.
+        """
+        return not self._rises and bool(np.all(np.abs(self.change_slopes) <= STEADY))
+
+    @property
+    def _rises(self) -> bool:  # a rate that is too high for wide models alone is what muP is for
+        return bool(self.losses[0].max() > RISES * self.losses[0, 0])
 
     def __repr__(self) -> str:
         return str(self._sheet())
@@ -66,13 +76,32 @@ class CoordinateCheck:
             (name, f"{size:+.2f}", f"{change:+.2f}", "" if abs(change) <= STEADY else _says(change))
             for name, size, change in zip(self.layers, self.size_slopes, self.change_slopes, strict=True)
         ]
-        head = f"Coordinate check at widths {', '.join(map(str, self.widths))} after {steps} steps: " + (
-            "layers move alike, as in muP: one rate serves all widths"
-            if self.holds
-            else "layers do not move alike, as they do in muP: the best rate depends on the width"
+        verdict, remedy = self._verdict()
+        head = f"Coordinate check at widths {', '.join(map(str, self.widths))} after {steps} steps: {verdict}"
+        return Sheet([head], ("slope over log width of", "|h|", "change of h", ""), rows, [remedy] if remedy else [])
+
+    def _verdict(self) -> tuple[str, str]:
+        """Say whether layers move alike, and what to do where they do not, or where that cannot be told."""
+        if self.holds:
+            return "layers move alike, as in muP: one rate serves all widths", ""
+        if self._rises:
+            return (
+                f"nothing can be told, for the rate is too high: at width {self.widths[0]} the loss rose from "
+                f"{self.losses[0, 0]:.3g} to {self.losses[0].max():.3g}",
+                "Lower the rate, and check again.",
+            )
+        first = _slopes(self.widths, self.sizes[:, 0])
+        last, slopes = int(np.argmin(first)), self.change_slopes
+        if first[last] < SHRINKS and first[last] - STEADY <= slopes.min() and slopes.max() <= STEADY:
+            return (
+                f"nothing can be told, for what is unlearnt first are the first outputs of {self.layers[last]}, which "
+                "are smaller the wider the model is",
+                f"Set the first weights of {self.layers[last]} to zero, as muP's authors advise, and check again.",
+            )
+        return (
+            "layers do not move alike, as they do in muP: the best rate depends on the width",
+            "Wrap the optimizer in jgd.mup and the first parameters in jgd.mup_init.",
         )
-        foot = "" if self.holds else "Wrap the optimizer in jgd.mup and the first parameters in jgd.mup_init."
-        return Sheet([head], ("slope over log width of", "|h|", "change of h", ""), rows, [foot] if foot else [])
 
     def plot(self) -> Any:
         """Draw a matplotlib figure: on the left sizes and on the right changes after the last step, against width."""
@@ -115,6 +144,10 @@ def coordinate_check(
     optimizer  One for all widths, as `jgd.mup(...)` is, or a function of the width.
     seeds      How many models of each width are averaged; with fewer than five the slopes are uncertain by 0.1.
 
+    A rate with which the narrowest model's loss rises tells nothing, and it says so. So do gradients that are steps, as
+    those of SGD, as long as they unlearn a readout's first outputs, which fall as the root of the width in muP: where
+    its first weights are zero, as muP's authors advise, slopes of 0.6 become 0.1.
+
     The layers are the products of an input with parameters, found in the program of the loss. Costs widths x seeds x
     (2 steps + 1) passes of a batch, in one program for each width.
     """
@@ -129,7 +162,7 @@ def coordinate_check(
     made: Any = (lambda width: optimizer) if isinstance(optimizer, Transform) else optimizer
     found = [_measured(task, as_transform(made(w)), steps, seeds) for w, task in zip(widths, tasks, strict=True)]
     layers = found[0][0]
-    for width, (names, sizes, changes) in zip(widths, found, strict=True):
+    for width, (names, sizes, changes, _) in zip(widths, found, strict=True):
         if not np.isfinite([sizes[-1], changes[-1]]).all():
             reason = f"at width {width} outputs became infinite or NaN within {steps} steps"
             raise InputError(f"coordinate_check(optimizer): {reason}; lower the rate.")
@@ -140,11 +173,13 @@ def coordinate_check(
                 f"coordinate_check(task_of): at width {width} the model has the layers {', '.join(names)}, and at "
                 f"{widths[0]} {', '.join(layers)}; make models that differ in their widths alone."
             )
-    return CoordinateCheck(widths, layers, *(np.stack([one[i] for one in found]) for i in (1, 2)))
+    return CoordinateCheck(widths, layers, *(np.stack([one[i] for one in found]) for i in (1, 2, 3)))
 
 
-def _measured(task: Task, optimizer: Any, steps: int, seeds: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Return the names of the layers, and the geometric means over seeds of their sizes and changes."""
+def _measured(
+    task: Task, optimizer: Any, steps: int, seeds: int
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
+    """Return the layers' names, geometric means over seeds of their sizes and changes, and the losses' means."""
     batches = _batches(task, steps)
     probe = jax.tree.map(lambda x: jnp.asarray(x[0]), batches)
     key = root_key(0)
@@ -157,32 +192,32 @@ def _measured(task: Task, optimizer: Any, steps: int, seeds: int) -> tuple[tuple
 
     names: tuple[str, ...] = ()
 
-    def outputs(carry: Carry) -> list[jax.Array]:
+    def outputs(carry: Carry) -> tuple[jax.Array, list[jax.Array]]:
         nonlocal names
         one = tapped(carry)
-        values = one.values((carry.params, probe), one.zeros())[1]
+        value, values = one.values((carry.params, probe), one.zeros())
         names = tuple(tap.label for tap in one.taps if tap.is_layer)
         if not names:
             raise InputError("coordinate_check(task_of): the loss has no layer, a product of an input with parameters.")
-        return [x for tap, x in zip(one.taps, values, strict=True) if tap.is_layer]
+        return value, [x for tap, x in zip(one.taps, values, strict=True) if tap.is_layer]
 
-    def run(key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def run(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         carry = begin(task, optimizer, key)
-        first = outputs(carry)
+        value, first = outputs(carry)
 
-        def body(carry: Carry, x: Any) -> tuple[Carry, tuple[jax.Array, jax.Array]]:
+        def body(carry: Carry, x: Any) -> tuple[Carry, tuple[jax.Array, jax.Array, jax.Array]]:
             number, batch = x
             carry = advance(task, optimizer, carry, number, batch)[0]
-            now = outputs(carry)
+            value, now = outputs(carry)
             moved = jnp.stack([jnp.sqrt(jnp.mean((a - b) ** 2)) for a, b in zip(now, first, strict=True)])
-            return carry, (_sizes(now), moved)
+            return carry, (_sizes(now), moved, value)
 
-        _, (later, moved) = jax.lax.scan(body, carry, (jnp.arange(steps), batches))
-        return jnp.concatenate([_sizes(first)[None], later]), moved
+        _, (later, moved, values) = jax.lax.scan(body, carry, (jnp.arange(steps), batches))
+        return jnp.concatenate([_sizes(first)[None], later]), moved, jnp.append(value, values)
 
     keys = jnp.stack([root_key(seed) for seed in range(seeds)])
-    sizes, moved = (np.asarray(x, float) for x in jax.jit(jax.vmap(run))(keys))
-    return names, np.exp(_logs(sizes).mean(axis=0)), np.exp(_logs(moved).mean(axis=0))
+    sizes, moved, losses = (np.asarray(x, float) for x in jax.jit(jax.vmap(run))(keys))
+    return names, np.exp(_logs(sizes).mean(axis=0)), np.exp(_logs(moved).mean(axis=0)), losses.mean(axis=0)
 
 
 def _batches(task: Task, steps: int) -> Any:

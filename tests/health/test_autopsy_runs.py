@@ -1,5 +1,7 @@
 """Autopsies of runs: what was not finite before the step, a last step, parts of a batch, masks, other beginnings."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -91,7 +93,7 @@ def test_a_run_that_ended_finite_has_no_bad_step_though_its_next_one_would_be(tm
     run = fit(task, jgd.sgd(47.0), steps=1, dir=tmp_path)
     assert run.status is Status.MAX_STEPS
     for ended in (run, tmp_path):
-        with pytest.raises(InputError, match="nothing is wrong in 1 steps"):
+        with pytest.raises(InputError, match="nothing is wrong in 1 step: "):
             jgd.health.autopsy(task, jgd.sgd(47.0), ended)
 
 
@@ -107,6 +109,11 @@ def test_a_run_that_began_otherwise_is_refused():
         jgd.health.autopsy(task_of(), jgd.sgd(1e-3), run)
     with pytest.raises(InputError, match=r"autopsy\(seed=3\): the run has the seed 0; leave seed out"):
         jgd.health.autopsy(task_of(), jgd.sgd(1e-3), run, seed=3)
+    with pytest.raises(InputError, match=r"the run has opt_state .*, expected .*; pass the task and the optimizer"):
+        jgd.health.autopsy(task_of(), jgd.adam(1e-3), run)
+    broken = dataclasses.replace(run, metrics={"loss": np.full(20, 11.6742, np.float32)}, status=Status.NON_FINITE)
+    with pytest.raises(InputError, match="the run broke at step 19, so pass the task and the optimizer that it ran"):
+        jgd.health.autopsy(task_of(), jgd.sgd(1e-3), broken)
 
 
 def looped(x):

@@ -61,6 +61,32 @@ def test_with_the_multipliers_of_mup_they_do_not():
 
 
 @pytest.mark.parametrize(
+    ("rate", "zero", "verdict"),
+    [
+        (0.3, False, "the rate is too high: at width 64 the loss rose"),
+        (0.01, False, "what is unlearnt first are the first outputs of w2"),
+        (0.01, True, "one rate serves"),
+    ],
+)
+def test_gradient_descent_in_mup(rate, zero, verdict):
+    """Its steps are as long as the error: one that a readout's first weights have made falls with the width."""
+
+    def muped(width):
+        plain = task(width)
+
+        def init(key):
+            params = jgd.mup_init(plain.init(key), BASE)
+            return {**params, "w2": 0 * params["w2"]} if zero else params
+
+        return replace(plain, init=init)
+
+    found = coordinate_check(muped, jgd.mup(jgd.sgd(rate), BASE), widths=(64, 256), seeds=4)
+    assert verdict in str(found)
+    assert found.holds == zero
+    assert "Wrap the optimizer" not in str(found)
+
+
+@pytest.mark.parametrize(
     ("make", "options", "words"),
     [
         (
