@@ -8,9 +8,11 @@ from jgd.core.errors import InputError
 from jgd.core.shapes import Float
 from jgd.sweep.results.outcomes import Outcomes
 
-BEND = 0.3  # of how far a trial lies above the best: what a cubic may miss there, in logs of the loss
+BEND = 0.3  # of how far a trial lies above the best: what a polynomial may miss there, in logs of the loss
 LEAST = 1e-3  # the least that it may miss
 GAP, RISE = 0.15, 0.3  # what it may miss: shares of the distance to the trials beside the best, of how they rise
+REACH = 0.2  # likewise, of the distance from the best of all that count
+NEWTON, STRIDE = 12, 0.2  # steps, and the longest of each, as a share of what was tried
 FEWEST = 3  # trials that show a minimum
 
 
@@ -28,7 +30,7 @@ class Optimum(NamedTuple):
     numbers: np.ndarray  # f[names], logs of the best numbers
     loss: float  # the log of the least loss
     errors: np.ndarray  # f[names + 1], standard errors of these, the loss's last
-    misses: np.ndarray  # f[names + 1], likewise, by which a cubic misses the bowls of all studies alike
+    misses: np.ndarray  # f[names + 1], likewise, by which a polynomial misses the bowls of all studies alike
 
 
 def swept_trials(outcomes: Outcomes, place: str) -> Trials:
@@ -66,14 +68,14 @@ def check_inside(trials: Trials, place: str) -> None:
 def optimum(trials: Trials, resamples: int, seed: int) -> Optimum:
     """Return the best numbers of a study and the loss there, by means over seeds, and how uncertain both are.
 
-    They are the minimum of a polynomial of the log of the loss in the logs of the numbers: a cubic in one, which
-    follows a bowl with one side steeper than the other, a quadratic in several. A trial's weight is the inverse of a
+    They are the minimum of a polynomial of the log of the loss in the logs of the numbers: a quadratic and the cube of
+    each, which follow a bowl with one side steeper than the other. A trial's weight is the inverse of a
     variance: that of its seeds, and the square of `BEND` times how far it lies above the best, which a polynomial may
     miss. So trials of equal losses are averaged, the bowl's bottom decides, and those that diverged count nothing.
 
     Errors come from samples of the seeds, with replacement, in which each trial counts a random number of times (Rubin
-    1981, The Bayesian bootstrap), so that they tell how much hangs on which numbers were tried; misses from `GAP` and
-    `RISE`, for what all samples draw alike may still miss the bowl between two trials.
+    1981, The Bayesian bootstrap), so that they tell how much hangs on which numbers were tried; misses from `GAP`,
+    `REACH` and `RISE`, for what all samples draw alike may still miss the bowl.
     """
     count = trials.losses.shape[1]
     draw = np.random.default_rng(seed)
@@ -89,7 +91,7 @@ def optimum(trials: Trials, resamples: int, seed: int) -> Optimum:
     shares = np.concatenate([np.ones((1, len(x))), draw.exponential(size=(resamples, len(x)))])
     numbers, least = _minimum(x, losses, variances, shares)
     errors = np.append(numbers[1:].std(axis=0), least[1:].std())
-    return Optimum(numbers[0], least[0], errors, _missed(trials.logs, np.log(means)))
+    return Optimum(numbers[0], least[0], errors, _missed(x, losses[0], variances))
 
 
 def _means(trials: Trials) -> Float[np.ndarray, " trials"]:
@@ -99,13 +101,24 @@ def _means(trials: Trials) -> Float[np.ndarray, " trials"]:
 
 
 def _missed(
-    x: Float[np.ndarray, "trials names"], losses: Float[np.ndarray, " trials"]
+    x: Float[np.ndarray, "trials names"], losses: Float[np.ndarray, " trials"], variances: Float[np.ndarray, " trials"]
 ) -> Float[np.ndarray, " 1+names"]:
-    """Return by how much the minimum may lie elsewhere, and lower or higher, between the best trials, two a number."""
+    """Return by how much the minimum may lie elsewhere, and lower or higher.
+
+    The numbers between the best trials, two a number, or anywhere in what the polynomial is fitted to.
+    """
     names = x.shape[1]
     best, *others = np.argsort(losses)[: 1 + 2 * names]
-    gaps = np.mean(np.abs(x[others] - x[best]), axis=0)
-    return np.append(names * GAP * gaps, RISE * (losses[others[0]] - losses[best]))
+    apart = np.abs(x - x[best])
+    reach = np.sqrt(np.average(apart**2, axis=0, weights=_weights(losses - losses[best], variances)))
+    gaps = names * GAP * np.mean(apart[others], axis=0)
+    return np.append(np.maximum(gaps, REACH * reach), RISE * (losses[others[0]] - losses[best]))
+
+
+def _weights(
+    above: Float[np.ndarray, "*samples trials"], variances: Float[np.ndarray, " trials"]
+) -> Float[np.ndarray, "*samples trials"]:
+    return 1 / (variances + LEAST**2 + (BEND * above) ** 2)
 
 
 def _minimum(
@@ -120,39 +133,35 @@ def _minimum(
     """
     rows, best = np.arange(len(losses)), np.argmin(losses, axis=1)
     above = losses - losses[rows, best][:, None]
-    weights = shares / (variances + LEAST**2 + (BEND * above) ** 2)
+    weights = shares * _weights(above, variances)
     width = np.maximum(np.ptp(x, axis=0), 1e-12)
     z = (x - x[best][:, None]) / width
     powers = _powers(z)
     seen = np.swapaxes(powers, 1, 2) * weights[..., None, :]
     ridge = 1e-10 * weights.sum(axis=1)[:, None, None] * np.eye(powers.shape[-1])  # for fewer trials than powers
     found = np.linalg.solve(seen @ powers + ridge, seen @ above[..., None])[..., 0]
-    step = np.clip(_cubic(found) if x.shape[1] == 1 else _quadratic(found, x.shape[1]), z.min(axis=1), z.max(axis=1))
+    step = np.clip(_lowest(found, x.shape[1]), z.min(axis=1), z.max(axis=1))
     return x[best] + width * step, losses[rows, best] + np.sum(_powers(step) * found, axis=-1)
 
 
 def _powers(z: Float[np.ndarray, "... names"]) -> Float[np.ndarray, "... terms"]:
-    """Return the terms of a cubic in one number, of a quadratic in several."""
-    if z.shape[-1] == 1:
-        return z ** np.arange(4)
+    """Return the terms of a quadratic in the numbers, and the cube of each."""
     i, j = np.triu_indices(z.shape[-1])
-    return np.concatenate([np.ones_like(z[..., :1]), z, z[..., i] * z[..., j]], axis=-1)
+    return np.concatenate([np.ones_like(z[..., :1]), z, z[..., i] * z[..., j], z**3], axis=-1)
 
 
-def _cubic(found: Float[np.ndarray, "samples 4"]) -> Float[np.ndarray, "samples 1"]:
-    """Return where cubics have their minimum; 0 where they have none."""
-    _, slope, curve, skew = found.T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.nan_to_num(-slope / (curve + np.sqrt(curve**2 - 3 * skew * slope)))[:, None]
-
-
-def _quadratic(found: Float[np.ndarray, "samples terms"], names: int) -> Float[np.ndarray, "samples names"]:
-    """Return where quadratics have their minimum; far down the slope where they do not bend up."""
-    slopes, half = found[:, 1 : 1 + names], np.zeros((len(found), names, names))
-    half[:, *np.triu_indices(names)] = found[:, 1 + names :]
-    bends, axes = np.linalg.eigh(half + np.swapaxes(half, 1, 2))
-    along = np.einsum("sij,si->sj", axes, slopes) / np.maximum(bends, LEAST)
-    return -np.einsum("sij,sj->si", axes, along)
+def _lowest(found: Float[np.ndarray, "samples terms"], names: int) -> Float[np.ndarray, "samples names"]:
+    """Return where Newton's method ends that goes down from 0; 0 where that is no minimum."""
+    slopes, cubes, half = found[:, 1 : 1 + names], found[:, -names:], np.zeros((len(found), names, names))
+    half[:, *np.triu_indices(names)] = found[:, 1 + names : -names]
+    square, z = half + np.swapaxes(half, 1, 2), np.zeros_like(slopes)
+    for _ in range(NEWTON):
+        bends, axes = np.linalg.eigh(square + 6 * np.eye(names) * (cubes * z)[:, None])
+        slope = slopes + np.einsum("sij,sj->si", square, z) + 3 * cubes * z**2
+        down = np.einsum("sij,sj->si", axes, np.einsum("sij,si->sj", axes, slope) / np.maximum(np.abs(bends), LEAST))
+        z = z - np.clip(down, -STRIDE, STRIDE)
+    ended = np.all(bends > 0, axis=1) & np.all(np.abs(down) < STRIDE, axis=1)
+    return np.where(ended[:, None], z, 0.0)
 
 
 def _positive(x: Any) -> bool:
