@@ -128,6 +128,7 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
         status = Status.MAX_STEPS if steps >= plan.steps else told.status or Status.INTERRUPTED
     metrics, evaluations = ({k: np.array(x) for k, x in y.rows().items()} for y in (run.metrics, run.evaluations))
     reason = told.reason or _judged_reason(plan, run, status) or _reason(status, metrics)
+    at = steps - (status is Status.NON_FINITE)  # the step that was not finite, as curves, sweeps and autopsies count
     return Run(
         params=state.carry.params,
         opt_state=state.carry.opt_state,
@@ -139,7 +140,7 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
         evaluations=dict(sorted(evaluations.items(), key=lambda item: item[0] != "step")),
         seconds=clock.seconds,
         compile_seconds=compile_seconds() - clock.compiled,
-        reason=f"stopped at step {steps}" + (f": {reason}" if reason else ""),
+        reason=f"stopped at step {at}" + (f": {reason}" if reason else ""),
         best=best,
         history=run.history,
         seed=seed,

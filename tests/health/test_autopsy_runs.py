@@ -33,6 +33,7 @@ def test_an_entry_of_the_data_is_named_and_a_run_knows_its_seed():
     run = fit(task, optimizer, seed=5)
     found = jgd.health.autopsy(task, optimizer, run)
     assert (found.step, found.example, run.seed) == (run.steps - 1, 17, 5)
+    assert run.reason.startswith(f"stopped at step {found.step}: ")
     assert found.rows is not None
     at = int(np.flatnonzero(found.rows == 17)[0])
     assert f"batch/x[{at}, 2] is not a number before the step, for example 17 of the data" in str(found)
