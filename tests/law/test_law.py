@@ -78,10 +78,23 @@ def test_the_optimizer_trains_as_with_plain_numbers(law):
     assert jnp.all(a == b)
 
 
+def test_what_lies_far_beyond_the_sizes_fitted_says_so(law):
+    assert "beyond" not in repr(law.numbers(width=1024)["learning_rate"])  # four times 256
+    assert repr(law.predict(width=2560)).endswith("(10 times beyond the sizes fitted)")
+    assert repr(law.predict(width=0.16)).endswith("(100 times beyond the sizes fitted)")
+    assert "(10 times beyond" in repr(law.at(width=2560))
+
+
+@pytest.mark.parametrize("width", [np.inf, "64", True, -1])
+def test_a_size_that_is_no_positive_number_is_refused(law, width):
+    with pytest.raises(InputError, match=r"Law.predict\(width=.*\): expected positive width"):
+        law.predict(width=width)
+
+
 def test_an_estimate_is_a_number_that_can_be_pickled():
     x = Estimate(0.1, 0.05, 0.2)
     again = pickle.loads(pickle.dumps(x))
-    assert (again, again.low, again.high) == (0.1, 0.05, 0.2)
+    assert (again, again.low, again.high, again.beyond) == (0.1, 0.05, 0.2, 1.0)
     assert repr(x) == "0.1 [0.05, 0.2]"
     assert type(x + 1) is float
 
