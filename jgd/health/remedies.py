@@ -14,12 +14,22 @@ REMEDIES = {
     "exp": "subtract the maximum first, as jax.nn.logsumexp and softmax do, or clip its argument",
     "sub": "do not subtract infinities: a row in which everything is masked needs a case of its own",
     **dict.fromkeys(("exp2", "expm1", "sinh", "cosh"), "clip its argument"),
+    "gather": "keep its indices within the axis, or clip them, as jnp.take(..., mode='clip') does",
     "acos": "clip its argument to [-1, 1]",
     "asin": "clip its argument to [-1, 1]",
     "cholesky": "add a multiple of the identity, or compute it in float64",
+    **dict.fromkeys(("custom_linear_solve", "triangular_solve", "lu"), "add a multiple of the identity to its matrix"),
     "argument": "clean the data, or look at what has set it where it is none of the data",
 }
-NAMES = {"div": "division", "dot_general": "product", "integer_pow": "power", "convert_element_type": "conversion"}
+NAMES = {
+    "div": "division",
+    "dot_general": "product",
+    "integer_pow": "power",
+    "convert_element_type": "conversion",
+    "custom_linear_solve": "solution of a linear system",
+    "triangular_solve": "solution of a triangular system",
+}
+SHOWN = 3  # operands that are told; those of a whole program, as a linear solve is, say nothing
 LARGE = (
     "its operands are too large for their dtype: lower the learning rate, clip the gradient, or scale what enters it"
 )
@@ -45,7 +55,7 @@ def because_of(origin: FailedOperation) -> str:
     if origin.operation == "argument":
         place = f"{origin.source}{list(origin.index) if origin.index else ''}"
         return f"{place} is {'not a number' if origin.undefined else 'infinite'} before the step"
-    operands = [f"{x:.6g}" for x in origin.operands if not math.isnan(x)]
+    operands = [f"{x:.6g}" for x in origin.operands if not math.isnan(x)] if len(origin.operands) <= SHOWN else []
     name = NAMES.get(origin.operation, origin.operation)
     said = f"{name} of {' and '.join(operands)}" if operands else name
     said += f" at {origin.source}" if origin.source else ""

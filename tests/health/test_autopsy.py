@@ -1,6 +1,7 @@
 """Autopsies: operation, value, example, leaf, lane and step of what went wrong first; masked NaNs are not reported."""
 
 import dataclasses
+import re
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.health.origin import find_origin
+from jgd.health.remedies import because_of, remedy_of
 
 X = np.random.default_rng(0).uniform(0.5, 1.5, size=(96, 4)).astype(np.float32)
 
@@ -43,6 +45,19 @@ def test_the_operation_and_its_operands(fn, args, operation, operands):
     assert found is not None
     assert (found.operation, found.operands) == (operation, operands)
     assert operation == "argument" or "test_autopsy.py" in found.source
+
+
+@pytest.mark.parametrize(
+    ("fn", "words"),
+    [
+        (lambda x: jnp.linalg.solve(0 * jnp.eye(2), x).sum(), r"^solution of a linear system at .*: add a multiple of"),
+        (lambda x: jnp.take(x, 9), r"^gather of 4 and 9 at .*: keep its indices within the axis"),
+    ],
+)
+def test_what_a_whole_operation_says(fn, words):
+    found = find_origin(fn, jnp.array([1.0, 4.0]))
+    assert found is not None
+    assert re.search(words, f"{because_of(found)}: {remedy_of(found, 'loss')}")
 
 
 def test_a_masked_nan_is_not_reported():
