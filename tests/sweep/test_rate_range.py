@@ -28,6 +28,9 @@ def test_gradient_descent_diverges_within_a_grid_step_of_two_over_the_curvature(
     # One step of 1/curvature is exact: of the grid, the nearest rate in |1 - rate * curvature| is best.
     nearest = found.rates[np.argmin(np.abs(1 - found.rates * CURVATURE))]
     np.testing.assert_allclose(found.best, nearest)
+    low, high = found.best_interval  # between the rates that were tried the best one may be any
+    assert low < 1 / CURVATURE < high
+    np.testing.assert_allclose(high / low, factor)
 
 
 @pytest.mark.parametrize(("b", "times"), [(0.9, 3.8), (0.5, 3.0)])
