@@ -35,7 +35,7 @@ class _Record(NamedTuple):
     """Hold what was seen of a program: the worst entries of its inputs and of each result, and where they failed."""
 
     inputs: list[Any]
-    equations: list[Any]  # ([worst of each result], a `_Record` within or None, (entry, operands) or None)
+    equations: list[Any]  # ([worst of each result], a `_Record` within or None, [(entry, operands) of each] or None)
 
 
 class _Frame(NamedTuple):
@@ -90,7 +90,7 @@ def _recorded(program: Any, consts: Sequence[Any], args: Sequence[Any]) -> tuple
             inner = (_recorded_branches if kind == "cond" else _recorded_while)(eqn, given)
         else:
             outs = run_equation(program, eqn, given)
-            failed = _failed(outs[0], given) if outs else None
+            failed = [_failed(x, given) for x in outs]
         held.update(zip(eqn.outvars, outs, strict=True))
         equations.append(([_worst(x) for x in outs], inner, failed))
     return [read(x) for x in program.outvars], _Record([_worst(x) for x in args], equations)
@@ -218,7 +218,7 @@ def _trace(frame: _Frame, var: Any) -> FailedOperation | None:
             return found
     if mine == INFINITE and (infinite or all(isinstance(x, Literal) for x in eqn.invars)):
         return None
-    return _origin(frame, eqn, mine, failed)
+    return _origin(frame, eqn, var, failed[which])
 
 
 def _trace_argument(frame: _Frame, i: int) -> FailedOperation | None:
@@ -262,8 +262,8 @@ def _state(frame: _Frame, var: Any) -> Any:
     return FINITE
 
 
-def _origin(frame: _Frame, eqn: Any, state: Any, failed: Any) -> FailedOperation:
-    shape = tuple(eqn.outvars[0].aval.shape)
+def _origin(frame: _Frame, eqn: Any, var: Any, failed: Any) -> FailedOperation:
+    shape = tuple(var.aval.shape)
     entry, operands = failed if failed is not None else (0, [])
     index = tuple(int(i) for i in np.unravel_index(int(entry), shape)) if shape else ()
     source, backward, above = source_of(eqn), _is_backward(eqn), frame
@@ -271,8 +271,8 @@ def _origin(frame: _Frame, eqn: Any, state: Any, failed: Any) -> FailedOperation
         above, call = above.caller[:2]
         source, backward = source or source_of(call), backward or _is_backward(call)
     return FailedOperation(
-        eqn.primitive.name, int(state) == UNDEFINED, tuple(float(x) for x in operands), index, shape, source, backward,
-        frame.passes,
+        eqn.primitive.name, int(_state(frame, var)) == UNDEFINED, tuple(map(float, operands)), index, shape, source,
+        backward, frame.passes,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, PartitionSpec
 
 import jgd
 from jgd.core import InputError
@@ -45,6 +46,15 @@ def test_the_operation_and_its_operands(fn, args, operation, operands):
     assert found is not None
     assert (found.operation, found.operands) == (operation, operands)
     assert operation == "argument" or "test_autopsy.py" in found.source
+
+
+def test_an_operation_of_several_results_is_told_by_the_one_that_failed():
+    mesh, split = jax.make_mesh((1,), ("data",), axis_types=(AxisType.Auto,)), PartitionSpec("data")
+    log = jax.shard_map(lambda w, x: jnp.log(w * x), mesh=mesh, in_specs=(PartitionSpec(), split), out_specs=split)
+    x = jnp.ones((16, 4)).at[9, 2].set(-3.0)
+    found = find_origin(lambda w: jax.value_and_grad(lambda w: log(w, x).sum())(w)[0], jnp.float32(2))
+    assert found is not None  # what the way back needs are results of the operation too, and come first
+    assert (found.operation, found.index, found.operands) == ("shard_map", (9, 2), (2.0, -3.0))
 
 
 @pytest.mark.parametrize(
