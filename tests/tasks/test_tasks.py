@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jgd
+from jgd.core import optional
 from jgd.tasks import BUILTIN, breast_cancer, diabetes, digits, mnist5k, text
 from jgd.tasks.draws import normal_draws
 from jgd.tasks.tables import split
@@ -35,6 +36,23 @@ def test_tables_are_whole_split_and_standardised(make, rows, held, inputs, param
     validation = jax.tree.leaves(task.evaluate)
     assert validation[0].shape == (held, inputs)
     assert sum(p.size for p in jax.tree.leaves(task.init(jax.random.key(0)))) == parameters
+
+
+@pytest.mark.parametrize(
+    ("make", "theirs"), [(digits, "load_digits"), (breast_cancer, "load_breast_cancer")], ids=["digits", "breast_cancer"]
+)
+def test_tables_are_those_that_scikit_learn_loads(make, theirs):
+    datasets = pytest.importorskip("sklearn.datasets")
+    x, y = getattr(datasets, theirs)(return_X_y=True)
+    rows = split(x, y)
+    np.testing.assert_array_equal(make().data["x"], rows.x)
+    np.testing.assert_array_equal(make().data["y"], rows.y)
+
+
+def test_a_table_says_which_package_brings_it(monkeypatch):
+    monkeypatch.setattr(optional, "find_spec", lambda name: None)
+    with pytest.raises(jgd.InputError, match="the digits task needs scikit-learn, which is not installed: pip install"):
+        digits()
 
 
 def test_a_task_is_the_same_each_time():
