@@ -125,7 +125,7 @@ def test_modules_are_small_and_say_what_they_hold(path):
 
 def test_importing_jgd_and_loading_a_table_loads_no_optional_package():
     heavy = ["matplotlib", "pandas", "rich", "sklearn", "scipy", "flax", "equinox", "torch", "mlxtend", "jaxtyping"]
-    code = "import sys, optax; old = set(sys.modules); import jgd; jgd.tasks.breast_cancer(); "
+    code = "import sys, optax; old = set(sys.modules); import jgd; jgd.tasks.breast_cancer(); jgd.sweep.run; "
     code += f"print(set({heavy}) & (set(sys.modules) - old))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"

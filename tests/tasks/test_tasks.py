@@ -39,7 +39,9 @@ def test_tables_are_whole_split_and_standardised(make, rows, held, inputs, param
 
 
 @pytest.mark.parametrize(
-    ("make", "theirs"), [(digits, "load_digits"), (breast_cancer, "load_breast_cancer")], ids=["digits", "breast_cancer"]
+    ("make", "theirs"),
+    [(digits, "load_digits"), (breast_cancer, "load_breast_cancer")],
+    ids=["digits", "breast_cancer"],
 )
 def test_tables_are_those_that_scikit_learn_loads(make, theirs):
     datasets = pytest.importorskip("sklearn.datasets")

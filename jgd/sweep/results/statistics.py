@@ -4,7 +4,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
 
 from jgd.core.median import level_text, median_interval, median_ranks
 from jgd.core.shapes import Float, Int
@@ -184,6 +183,8 @@ def _summary(losses: np.ndarray, mode: str, confidence: float) -> Summary:
 
 def _log_choose(n: Any, k: Any) -> np.ndarray:
     """Return the logarithm of a binomial coefficient; of one that is zero it is not used."""
+    from scipy.special import gammaln  # imported by the few that ask for it
+
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)
 
 

@@ -5,10 +5,9 @@ import itertools
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from scipy.stats import qmc
 
 from jgd.core.errors import InputError
 from jgd.sweep.spaces.combinations import Combination, combinations
@@ -67,10 +66,13 @@ class Random:
 class LowDiscrepancy:
     """Points that fill the cube more evenly than random ones; scrambled, so that another seed gives others."""
 
-    sequence: Any
+    name: str  # in scipy.stats.qmc
 
     def __init__(self, axes: Sequence[Axis], seed: int) -> None:
-        self._points = self.sequence(max(len(axes), 1), scramble=True, seed=np.random.default_rng(seed))
+        from scipy.stats import qmc  # longer to import than all of jgd.sweep
+
+        sequence = getattr(qmc, self.name)
+        self._points = sequence(max(len(axes), 1), scramble=True, seed=np.random.default_rng(seed))
         self._size = len(axes)
 
     def ask(self, count: int) -> np.ndarray:
@@ -87,13 +89,13 @@ class LowDiscrepancy:
 class Sobol(LowDiscrepancy):
     """Sobol's sequence (Sobol 1967; scrambling by Matousek 1998)."""
 
-    sequence = qmc.Sobol
+    name = "Sobol"
 
 
 class Halton(LowDiscrepancy):
     """Halton's sequence (Halton 1960; scrambling by Owen 2017)."""
 
-    sequence = qmc.Halton
+    name = "Halton"
 
 
 class Grid:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from jgd.sweep.samplers.points import Sobol
 from jgd.sweep.spaces.combinations import num_settings, setting_at
@@ -167,6 +166,8 @@ class _Kernels:
 
     def draw(self, good: np.ndarray, width: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw points of the mixture of these kernels, f64[count, axes]."""
+        from scipy.special import ndtr, ndtri  # imported by those who search in this way
+
         points, matters = self.points.array[good], self._matters.array[good]
         chosen = rng.integers(0, len(points) + 1, count)  # the last is the uniform one
         uniform, stay = rng.random((count, points.shape[1])), rng.random((count, points.shape[1])) >= STRAY

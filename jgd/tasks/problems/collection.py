@@ -34,4 +34,4 @@ def constrained_problems() -> tuple[ConstrainedProblem, ...]:
 
     They have 2 to 10 variables and up to 8 constraints; some have bounds as well. HS 65 starts outside them.
     """
-    return constrained.CASES
+    return constrained.all_constrained()

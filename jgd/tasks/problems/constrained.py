@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ class ConstrainedProblem(SmoothProblem):
     most: tuple[float, ...] = dataclasses.field(kw_only=True)
 
 
-def _hs(
+def _problem(
     number: int,
     fn: Function,
     start: Sequence[float],
@@ -52,6 +53,9 @@ def _hs(
         lower=tuple(map(float, lower)), upper=tuple(map(float, upper)), constraint=constraint,
         least=(0.0,) * (inequalities + equalities), most=(INF,) * inequalities + (0.0,) * equalities,
     )  # fmt: skip
+
+
+_hs = partial(partial, _problem)  # to be made when somebody asks: counting the constraints takes tracing them
 
 
 def _squares(*parts: jax.Array) -> jax.Array:
@@ -229,3 +233,9 @@ CASES = (
     _hs(100, _hs_100, (1, 2, 0, 4, 0, 1, 1), (680.6300573,), positive=_hs_100_positive),
     _hs(113, _hs_113, (2, 3, 5, 5, 1, 2, 7, 3, 6, 10), (24.3062091,), positive=_hs_113_positive),
 )  # fmt: skip
+
+
+@cache
+def all_constrained() -> tuple[ConstrainedProblem, ...]:
+    """Make all of them, once."""
+    return tuple(make() for make in CASES)
