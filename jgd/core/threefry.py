@@ -32,6 +32,11 @@ def words_of(key: jax.Array) -> np.ndarray:
         return np.asarray(jax.random.key_data(key))
 
 
+def folded(key: jax.Array, number: int) -> jax.Array:
+    """Return `jax.random.fold_in(key, number)` of a threefry key that is no tracer, without a program."""
+    return key_from_words(np.concatenate(fold_in(words_of(key), number)))
+
+
 def key_from_words(words: Any) -> jax.Array:
     """Return the key of two words, or an array of keys of u32[n, 2]."""
     return jax.random.wrap_key_data(jax.device_put(np.asarray(words, np.uint32)), impl="threefry2x32")

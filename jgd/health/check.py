@@ -12,7 +12,8 @@ import numpy as np
 
 from jgd.core.arguments import checked, instance_of, whole_from
 from jgd.core.leaves import fixed_leaves
-from jgd.core.tree import global_dot, global_norm
+from jgd.core.threefry import folded
+from jgd.core.tree import all_finite, global_dot, global_norm
 from jgd.core.types import Params, Transform
 from jgd.health.averaged import share_in_average
 from jgd.health.checkup import Checkup
@@ -38,6 +39,7 @@ from jgd.transforms.compose import Links
 from jgd.transforms.in_effect import current_hyperparams
 from jgd.transforms.scale import ScaleByLearningRate
 
+_all_finite, _norm = jax.jit(all_finite), jax.jit(global_norm)
 DRAWS = 4  # keys under which a batch is compared with its halves
 
 
@@ -75,7 +77,7 @@ def check(
     training works at all, whether a few examples can be learnt by heart, what weight decay takes away, whether the
     rates of groups are far apart, and whether the task's evaluation draws random numbers or reads statistics that
     nothing renews. Costs about `5 * steps + 200` gradients of a batch and 200 of eight examples, `2 * steps` more where
-    parameters are given, and compiling ten programs; nothing of the arguments is changed or donated.
+    parameters are given, and compiling some 25 programs; nothing of the arguments is changed or donated.
 
     Parameters that are given may have been trained on all examples: then the rate is judged by those that the trials
     train on, and pairs by a training from the task's `init` too.
@@ -97,12 +99,12 @@ def measure_health(
     check_task(task)
     most, task = largest_batch(task), without_stream(task)  # of which only the first batches are looked at
     carry, taken = _begin(task, optimizer, params, seed)
-    key = jax.random.fold_in(root_key(seed), 1)
+    key = folded(root_key(seed), 1)
     batch = first_examples(task, examples)
     looked = look(task, carry.params, carry.model_state, batch, key)
     others = look(task, redrawn(carry.params), carry.model_state, batch, key).grads
     trials = run_trials(task, optimizer, carry, taken, steps, params is None) if num_examples(task) >= 4 else None
-    healthy = trials is not None and all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(trials.end.params))
+    healthy = trials is not None and bool(_all_finite(trials.end.params))
     later = trials.end if trials is not None and healthy else carry
     now = taken + steps if healthy else taken
     size = task.batch_size or num_examples(task)
@@ -120,7 +122,7 @@ def measure_health(
         looked, leaves, *measure_data(task, carry, batch, key), _noise(task, carry, seed, most), sharp, edge,
         critical, max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
         *_linearity(task, carry, one, key), labels_of(looked, batch),
-        float(clipped_share(optimizer, first, global_norm(first))),
+        float(clipped_share(optimizer, first, _norm(first))),
         _memory(optimizer, carry, first, params, looked.loss),
         share_in_average(task, carry.params, carry.model_state, later.model_state, batch, key),
         size, num_examples(task), steps, taken, params is None,
@@ -132,8 +134,13 @@ def _begin(task: Task, optimizer: Transform, params: Any, seed: int) -> tuple[Ca
     model, state = model_of("check", task, params, None, seed)
     if isinstance(params, Run):
         return Carry(model, params.opt_state, state, root_key(seed)), params.steps
-    opt_state = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), jax.jit(optimizer.init)(model))
+    opt_state = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), _init(optimizer, model))
     return Carry(model, opt_state, state, root_key(seed)), 0
+
+
+@jax.jit
+def _init(optimizer: Transform, params: Params) -> Any:
+    return optimizer.init(params)
 
 
 def _noise(task: Task, carry: Carry, seed: int, most: int) -> NoiseScale | None:
@@ -185,15 +192,15 @@ def _cosine(grads: Any, updates: Any) -> float:
 
 
 @jax.jit
-def _loss_of_parts(task: Task, carry: Carry, batch: Any, keys: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return the loss of a batch, and the mean over its halves, under each key."""
+def _loss_of_parts(task: Task, carry: Carry, batch: Any, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the loss of a batch, and the mean over its halves, under each of `DRAWS` keys."""
 
     def loss(batch: Any, key: jax.Array) -> jax.Array:
         return _loss_of(task, carry, batch, key)(carry.params)
 
     half = jax.tree.leaves(batch)[0].shape[0] // 2
     parts = jax.tree.map(lambda x: x[: 2 * half].reshape(2, half, *x.shape[1:]), batch)
-    whole = jax.tree.map(lambda x: x[: 2 * half], batch)
+    whole, keys = jax.tree.map(lambda x: x[: 2 * half], batch), jax.random.split(key, DRAWS)
     return jax.lax.map(lambda key: (loss(whole, key), jnp.mean(jax.lax.map(lambda part: loss(part, key), parts))), keys)
 
 
@@ -201,7 +208,7 @@ def _linearity(task: Task, carry: Carry, batch: Any, key: jax.Array) -> tuple[fl
     """Give the relative difference of a loss and the mean over halves, beyond what its draws make of it; and these."""
     if jax.tree.leaves(batch)[0].shape[0] < 2:
         return 0.0, 0.0
-    whole, parts = (np.asarray(x, np.float64) for x in _loss_of_parts(task, carry, batch, jax.random.split(key, DRAWS)))
+    whole, parts = (np.asarray(x, np.float64) for x in _loss_of_parts(task, carry, batch, key))
     apart = abs(whole.mean() - parts.mean()) - 3 * (whole.std() + parts.std())
     scale = abs(whole.mean()) or math.inf
     return max(0.0, float(apart / scale)), float(whole.std() / scale)
@@ -209,7 +216,7 @@ def _linearity(task: Task, carry: Carry, batch: Any, key: jax.Array) -> tuple[fl
 
 def _rates(optimizer: Transform, carry: Carry, later: Carry) -> dict[str, tuple[float, float, float]]:
     """Return the learning rates in effect at the optimizer's first step, at the next and after the trials."""
-    states = [jax.jit(optimizer.init)(carry.params), carry.opt_state, later.opt_state]
+    states = [_init(optimizer, carry.params), carry.opt_state, later.opt_state]
     values = [current_hyperparams(optimizer, state) for state in states]
     names = [name for name, x in values[0].items() if name.rpartition(".")[2] in RATES and np.ndim(x) == 0]
     return {name: tuple(float(np.asarray(one[name])) for one in values) for name in names}  # type: ignore[misc]
@@ -231,4 +238,4 @@ def _memory(optimizer: Transform, carry: Carry, grads: Any, run: Any, loss: floa
     if edge is None or edge.scale is None:
         return float("nan")
     fall = max(1.0, float(np.nanmax(run.metrics["loss"], initial=0.0)) / loss) if loss > 0 else 1.0
-    return float(global_norm(edge.scale) / global_norm(grads)) / fall**0.5
+    return float(_norm(edge.scale) / _norm(grads)) / fall**0.5

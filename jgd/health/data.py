@@ -48,7 +48,8 @@ def labels_of(looked: Looked, batch: Any) -> ClassLabels | None:
     rows = jax.tree_util.tree_leaves_with_path(batch)
     whole = [(path, x) for path, x in rows if jnp.issubdtype(x.dtype, jnp.integer) and x.size]
     some = [(path, x) for path, x in whole if x.shape == made.shape[:-1]] or whole
-    found = [ClassLabels(_data_name(path), int(jnp.min(x)), int(jnp.max(x)), made.shape[-1]) for path, x in some]
+    rows = [(path, np.asarray(x)) for path, x in some]
+    found = [ClassLabels(_data_name(path), int(x.min()), int(x.max()), made.shape[-1]) for path, x in rows]
     return found[0] if len(found) == 1 else None
 
 

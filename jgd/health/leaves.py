@@ -80,12 +80,16 @@ def effective_rank(values: Sequence[float] | np.ndarray) -> float:
 
 def redrawn(params: Params, seed: int = 0) -> Params:
     """Draw parameters of the same size, entry by entry normal; leaves of zeros, and those not finite, get a tenth."""
+    return _of_size(params, random_like(params, seed))
 
-    def scaled(x: Any, draw: jax.Array) -> jax.Array:
-        size = float(_rms(jnp.asarray(x)))
-        return (draw * (size if math.isfinite(size) and size > 0 else 0.1)).astype(draw.dtype)
 
-    return jax.tree.map(scaled, params, random_like(params, seed))
+@jax.jit
+def _of_size(params: Params, draws: Params) -> Params:
+    def scaled(x: jax.Array, draw: jax.Array) -> jax.Array:
+        size = _rms(x)
+        return (draw * jnp.where(jnp.isfinite(size) & (size > 0), size, 0.1)).astype(draw.dtype)
+
+    return jax.tree.map(scaled, params, draws)
 
 
 @jax.jit

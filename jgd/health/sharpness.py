@@ -125,13 +125,17 @@ def edge_of(optimizer: Any, opt_state: Any, params: Params) -> Edge | None:
         if jax.tree.structure(state.nu) != jax.tree.structure(params) or int(np.asarray(state.count)) == 0:
             return None
         debias = 1 - b2 ** int(np.asarray(state.count))
-        scale = jax.tree.map(lambda v: jnp.sqrt(v / debias) + known.get("eps", 1e-8), state.nu)
-        return Edge(rate, 2 * (1 + b1) / (1 - b1), scale)
+        return Edge(rate, 2 * (1 + b1) / (1 - b1), _root(state.nu, debias, known.get("eps", 1e-8)))
     if all(isinstance(node, SGD) for node in records):
         b = known.get("decay", known.get("momentum", 0.0))
         nesterov = any(getattr(node, "nesterov", False) for node in records)
         return Edge(rate, 2 * (1 + b) / (1 + 2 * b if nesterov else 1), None)
     return None
+
+
+@jax.jit
+def _root(nu: Params, debias: Any, eps: Any) -> Params:
+    return jax.tree.map(lambda v: jnp.sqrt(v / debias) + eps, nu)
 
 
 def _nodes(node: Any) -> Iterator[Any]:

@@ -37,6 +37,12 @@ def model_of(place: str, task: Task, params: Params | Run, model_state: State, s
     )
 
 
+@jax.jit
+def rows_of(data: Any, rows: Any) -> Any:
+    """Take rows of every array, in one program: indexing alone compiles eight."""
+    return jax.tree.map(lambda x: x[rows], data)
+
+
 def without_stream(task: Task) -> Task:
     """Return the task with data on the device: of a stream, its first batches."""
     if not is_stream(task):

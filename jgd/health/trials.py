@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from jgd.core.types import Transform
+from jgd.health.starting import rows_of
 from jgd.train.loop import Carry, advance, begin, judged_params, root_key, segment
 from jgd.train.task import Task, loss_and_metrics
 from jgd.transforms.compose import chain
@@ -54,22 +55,20 @@ def run_trials(
     those that were trained on, and pairs are tested from the parameters that `init` makes too, in two further runs.
     """
     mine, other = _halves(task, steps)
-    seen = _parts(mine, JUDGED)
-    unseen = _parts(other, JUDGED)
-    held = unseen if fresh else seen
-    judge = lambda optimizer, carry, parts: np.asarray(_judge(task, optimizer, carry, parts), np.float64)  # noqa: E731
+    held = other if fresh else mine
+    judge = lambda optimizer, carry, data: np.asarray(_judge(task, optimizer, carry, data), np.float64)  # noqa: E731
     half = _with_data(task, mine)
     scaled = [chain(optimizer, scale(factor)) for factor in FACTORS]
-    first = carry._replace(opt_state=(carry.opt_state, scaled[0].init(carry.params)[1]))
-    before, held_before = (float(judge(scaled[0], first, parts).mean()) for parts in (seen, held))
+    first = carry._replace(opt_state=(carry.opt_state, scaled[0].links[1].init(carry.params)))
+    before, held_before = (float(judge(scaled[0], first, data).mean()) for data in (mine, held))
     ends = [_segment(half, one, first, start, length=steps) for one in scaled]
-    after = np.array([judge(one, end, seen).mean() for one, (end, _) in zip(scaled, ends, strict=True)])
+    after = np.array([judge(one, end, mine).mean() for one, (end, _) in zip(scaled, ends, strict=True)])
     means = np.array([judge(one, end, held).mean() for one, (end, _) in zip(scaled, ends, strict=True)])
     best = int(np.argmin(np.where(np.isfinite(means), means, np.inf)))
 
     def from_pairs(one: Any, first: Carry, start: int, paired: Carry) -> float:
         broken, _ = _segment(_with_data(task, _unpaired(mine)), one, first, start, length=steps)
-        excess = judge(one, broken, unseen) - judge(one, paired, unseen)
+        excess = judge(one, broken, other) - judge(one, paired, other)
         spread = float(np.std(excess, ddof=1)) / len(excess) ** 0.5
         return float(excess.mean() / spread) if spread > 0 else float("nan")
 
@@ -99,7 +98,7 @@ def first_examples(task: Task, count: int) -> Any:
     """Take up to `count` examples, the same ones each time, evenly spread over the data."""
     total = jax.tree.leaves(task.data)[0].shape[0]
     rows = np.linspace(0, total - 1, min(count, total)).astype(int)
-    return jax.tree.map(lambda x: x[rows], task.data)
+    return rows_of(task.data, rows)
 
 
 @jax.jit
@@ -110,14 +109,14 @@ def one_step(task: Task, optimizer: Transform, carry: Carry, number: Any, batch:
 
 
 @jax.jit
-def _judge(task: Task, optimizer: Transform, carry: Carry, parts: Any) -> jax.Array:
-    """Return the loss of each part, f[parts]."""
+def _judge(task: Task, optimizer: Transform, carry: Carry, data: Any) -> jax.Array:
+    """Return the loss of each of `JUDGED` parts of the data, f[parts]."""
     params, key = judged_params(optimizer, carry), root_key(0)
 
     def loss(batch: Any) -> jax.Array:
         return loss_and_metrics(task, params, carry.model_state, batch, key)[0]
 
-    return jax.lax.map(loss, parts)
+    return jax.lax.map(loss, _parts(data, JUDGED))
 
 
 @functools.partial(jax.jit, static_argnames="length")
@@ -140,13 +139,13 @@ def _halves(task: Task, steps: int) -> tuple[Any, Any]:
     count = min(total // 2, max(size * steps, 1024))
     rows = np.random.default_rng(0).permutation(total)
     mine, other = rows[:count], rows[count : 2 * count]
-    return jax.tree.map(lambda x: x[mine], task.data), jax.tree.map(lambda x: x[other], task.data)
+    return rows_of(task.data, mine), rows_of(task.data, other)
 
 
 def _unpaired(data: Any) -> Any:
     leaves, structure = jax.tree.flatten(data)
     draw = np.random.default_rng(1)
-    return structure.unflatten([leaves[0], *(x[draw.permutation(len(x))] for x in leaves[1:])])
+    return structure.unflatten([leaves[0], *(rows_of(x, draw.permutation(len(x))) for x in leaves[1:])])
 
 
 def _parts(data: Any, parts: int) -> Any:

@@ -49,7 +49,8 @@ def random_like(tree: Any, seed: int) -> Any:
         real = _repeated(jnp.asarray(rolled), size) if whole and size >= LARGE else np.resize(rolled, size)
         real = real.reshape(jnp.shape(leaf))
         values = real * (1 + 1j) if jnp.issubdtype(dtype, jnp.complexfloating) else real
-        return jax.device_put(values.astype(dtype), sharding)
+        free = not getattr(leaf, "committed", True)  # a program for it would be another for what is bound to a device
+        return jax.device_put(values.astype(dtype), None if free else sharding)
 
     return jax.tree.map(draw, tree)
 

@@ -21,8 +21,13 @@ def resident(data: Any) -> Any:
     if callable(data):
         return data
     arrays = as_arrays(data, "Task(data)")
-    # With a dtype it is a copy; without, JAX 0.10 compiles a program for each shape.
-    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)) if isinstance(x, np.ndarray) else x, arrays)
+
+    def put(x: Any) -> Any:
+        # With its own dtype it is a copy; with another, or none, JAX 0.10 compiles a program for each shape.
+        dtype = jnp.result_type(x)
+        return jnp.asarray(x.astype(dtype, copy=False), dtype) if isinstance(x, np.ndarray) else x
+
+    return jax.tree.map(put, arrays)
 
 
 def as_arrays(data: Any, place: str) -> Any:

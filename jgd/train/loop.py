@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.leaves import fixed_leaves
-from jgd.core.threefry import fold_in, key_from_words, words_of
+from jgd.core.threefry import fold_in, folded, key_from_words
 from jgd.core.tree import where, widen
 from jgd.core.types import Params, State, Transform
 from jgd.train.microbatch import Part
@@ -270,7 +270,7 @@ def _subkey(key: jax.Array, use: str) -> jax.Array:
     """Return independent keys for the three uses of a run's key, made without a program where the key is known."""
     if isinstance(key, jax.core.Tracer):
         return jax.random.fold_in(key, np.uint32(USES.index(use)))
-    return key_from_words(np.concatenate(fold_in(words_of(key), USES.index(use))))
+    return folded(key, USES.index(use))
 
 
 def _strong(tree: Any) -> Any:

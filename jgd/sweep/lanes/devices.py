@@ -43,7 +43,10 @@ class Devices:
         if id(x) not in self._copies:
             # The original is kept beside the copy, so that nothing else can take its id.
             where = NamedSharding(self.mesh, spec)
-            self._copies[id(x)] = x, jax.device_put(jnp.asarray(x, jnp.result_type(x)), where)
+            array = (jnp if isinstance(x, jax.Array) else np).asarray(
+                x, jnp.result_type(x)
+            )  # a number needs no program
+            self._copies[id(x)] = x, jax.device_put(array, where)
         return self._copies[id(x)][1]
 
     def scalar(self, x: int) -> jax.Array:
