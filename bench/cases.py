@@ -63,7 +63,7 @@ CASES: dict[str, Case] = {
         "bench.compiling:compiling", "A sweep against its steps, and what compiling takes of it", 42, ("sklearn",),
         Chart("steps", ("seconds", "compiling_percent"), "side"),
     ),
-    "first_calls": Case("bench.first_calls", "First calls in a fresh process, against jitted scans by hand", 200),
+    "first_calls": Case("bench.first_calls", "First calls in a fresh process, against jitted scans by hand", 75),
     "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 29),
     "parameters": Case(
         "bench.scaling:parameters", "A step against the number of parameters", 50,

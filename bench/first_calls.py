@@ -21,7 +21,7 @@ CALLS = {  # what is run, and how many times as long as by hand it may take
 }
 
 
-def first_calls(quick: bool = False, repeats: int = 5, trials: int = 64, steps: int = 200) -> Yields:
+def first_calls(quick: bool = False, repeats: int = 3, trials: int = 64, steps: int = 200) -> Yields:
     """A first sweep of Adam and SGD, a first run and an import, against jitted scans by hand and JAX with optax."""
     repeats, trials, steps = (1, 2, 8) if quick else (repeats, trials, steps)
     for name, (code, most) in CALLS.items():
