@@ -13,7 +13,7 @@ from jgd.core.arguments import ARRAYS, WHOLE, checked, whole_from
 from jgd.core.errors import InputError
 from jgd.core.tree import global_dot, widen
 from jgd.core.types import Params, State
-from jgd.health.starting import model_of, rows_of
+from jgd.health.starting import data_rows, model_of
 from jgd.train.loop import root_key
 from jgd.train.microbatch import divisors
 from jgd.train.stream import Feed, Position
@@ -155,7 +155,7 @@ def _batches(task: Task, batch_size: int | None, count: int, seed: int) -> Any:
     rng, per_epoch = np.random.default_rng(seed), n // size
     epochs = [rng.permutation(n)[: per_epoch * size] for _ in range(-(-count // per_epoch))]
     rows = np.concatenate(epochs)[: count * size].reshape(count, size)
-    return rows_of(task.data, rows)
+    return data_rows(task.data, rows)
 
 
 def _part_size(size: int, part: int | None) -> int:

@@ -38,7 +38,7 @@ def model_of(place: str, task: Task, params: Params | Run, model_state: State, s
 
 
 @jax.jit
-def rows_of(data: Any, rows: Any) -> Any:
+def data_rows(data: Any, rows: Any) -> Any:
     """Take rows of every array, in one program: indexing alone compiles eight."""
     return jax.tree.map(lambda x: x[rows], data)
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jgd.core.types import Transform
-from jgd.health.starting import rows_of
+from jgd.health.starting import data_rows
 from jgd.train.loop import Carry, advance, begin, judged_params, root_key, segment
 from jgd.train.task import Task, loss_and_metrics
 from jgd.transforms.compose import chain
@@ -98,7 +98,7 @@ def first_examples(task: Task, count: int) -> Any:
     """Take up to `count` examples, the same ones each time, evenly spread over the data."""
     total = jax.tree.leaves(task.data)[0].shape[0]
     rows = np.linspace(0, total - 1, min(count, total)).astype(int)
-    return rows_of(task.data, rows)
+    return data_rows(task.data, rows)
 
 
 @jax.jit
@@ -139,13 +139,13 @@ def _halves(task: Task, steps: int) -> tuple[Any, Any]:
     count = min(total // 2, max(size * steps, 1024))
     rows = np.random.default_rng(0).permutation(total)
     mine, other = rows[:count], rows[count : 2 * count]
-    return rows_of(task.data, mine), rows_of(task.data, other)
+    return data_rows(task.data, mine), data_rows(task.data, other)
 
 
 def _unpaired(data: Any) -> Any:
     leaves, structure = jax.tree.flatten(data)
     draw = np.random.default_rng(1)
-    return structure.unflatten([leaves[0], *(rows_of(x, draw.permutation(len(x))) for x in leaves[1:])])
+    return structure.unflatten([leaves[0], *(data_rows(x, draw.permutation(len(x))) for x in leaves[1:])])
 
 
 def _parts(data: Any, parts: int) -> Any:
