@@ -9,8 +9,7 @@ from jgd.commands.results_json import jsonable, standings_json, status_counts
 from jgd.pages.text import label_of, plain_table
 from jgd.sweep.load import load
 from jgd.sweep.result import Result
-from jgd.sweep.results.text import described, setting
-from jgd.sweep.spaces.space import short
+from jgd.sweep.results.text import described, setting, value_texts
 
 SHOW = "Show what a sweep's folder holds, even while the sweep runs: the best of each space, and the best trials."
 
@@ -42,11 +41,11 @@ def show(options: argparse.Namespace) -> int:
         [
             str(trial.number),
             trial.space,
-            short(float(result.medians[trial.number])),
+            value,
             result.counts(trial=trial.number),
             setting(trial),
         ]
-        for trial in best
+        for trial, value in zip(best, value_texts(result, best), strict=True)
     ]
     if rows:
         print(f"\nThe best {len(rows)} of {len(result.trials):,} trials\n{plain_table(header, rows, left=2)}")
@@ -63,5 +62,7 @@ def _trial(result: Result, number: int) -> dict[str, Any]:
         "params": trial.params,
         "value": jsonable(result.medians[number]),
         "values": jsonable(result.values[number].tolist()),
+        "latest": jsonable(result.latest[0][number]),
+        "latest_step": int(result.latest[1][number]),
         "status": result.status[number].tolist(),
     }

@@ -87,8 +87,13 @@ def test_bad_questions_are_refused(result):
     lost = run(TASK, jgd.sgd(1e12), steps=40, eval_every=40, progress=False)
     with pytest.raises(InputError, match=r"no trial has a finite median of loss \(1 diverged\); lower the learning"):
         lost.best_optimizer()
-    assert "nan" in repr(lost)
-    assert "none is finite" in repr(lost)  # in place of a best setting
+    assert repr(lost).splitlines()[-1].split() == [
+        "optimizer",
+        "-",
+        "none:",
+        "1",
+        "diverged",
+    ]  # in place of a best setting
     assert json.loads(json.dumps(lost.trials_rows()))[0]["diverged_at"] == lost.diverged_at[0, 0]
 
 

@@ -49,7 +49,7 @@ def test_the_best_of_k_is_shown_for_doubled_numbers_of_trials():
     found = best_of(np.array([3.0, 1.0, 2.0, 5.0, 4.0, NAN]), "min")
     rows = [line.split() for line in repr(found).splitlines()[3:]]
     assert [row[0] for row in rows] == ["1", "2", "4", "6"]
-    assert rows[0][1] == "failed"
+    assert rows[0][1] == "-"
     assert rows[-1][1:] == ["1", "1", "1", "1"]
     assert found._repr_html_().count("<tr>") == 5
 

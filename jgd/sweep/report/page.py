@@ -21,7 +21,14 @@ from jgd.sweep.report.tables import programs_table, spaces_table, trials_table
 from jgd.sweep.results.health import first_lost, has_health, lane_health
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.statistics import half_as_many
-from jgd.sweep.results.text import between, boundary_warnings, interval_meaning, interval_phrase, interval_title
+from jgd.sweep.results.text import (
+    between,
+    boundary_warnings,
+    interval_meaning,
+    interval_phrase,
+    interval_title,
+    value_texts,
+)
 from jgd.sweep.spaces.space import Trial, short
 from jgd.sweep.storage.spec import environment
 from jgd.train.task import Task
@@ -88,6 +95,8 @@ def _verdict(result: Outcomes) -> str:
     """Return the answer, in a sentence or two."""
     best, label = result.ranking()[0], label_of(result.settings.metric)
     if not math.isfinite(result.medians[best.number]):
+        if (value := value_texts(result, [best])[0]) != "-":
+            return f"No trial has come to its end. Trial {best.number} is ahead: {label} {value}."
         return f"No trial has a finite median of {label} over its seeds; there is no best setting."
     summary = result.summary(best)
     said = f"Best is trial {best.number}{f' of <b>{html.escape(best.space)}</b>' if len(result.spaces) > 1 else ''}"
@@ -116,7 +125,7 @@ def _trust(result: Outcomes) -> str:
     """Tell whether the answer stands: noise, ranges, the number of trials, and what has failed."""
     best = result.ranking()[0]
     if not math.isfinite(result.medians[best.number]):
-        hint = "Lower the learning rates, or let the sweep run to its end."
+        hint = "Let the sweep run to its end." if result.interrupted else "Lower the learning rates."
         return notes("No best setting", [html.escape(f"{capital(result.counts())}. {hint}")])
     items = (
         [_rivals(result, best)]
@@ -129,7 +138,7 @@ def _trust(result: Outcomes) -> str:
         items.append("No best trial touches an end of its ranges.")
     items += [] if result.learns else [_enough(result, best)]
     if result.interrupted:
-        items.append('<span class="warn">The sweep was interrupted; what has not ended counts as failed.</span>')
+        items.append('<span class="warn">The sweep was interrupted; what has not ended counts as worst.</span>')
     items.append(
         "The best was chosen by the same values that are shown, so it looks a little better than it is; new seeds tell."
     )
@@ -172,16 +181,16 @@ def _pictures(result: Outcomes) -> list[str]:
     plots, names = Plots(result), dict.fromkeys(axis.name for trial in result.trials for axis in trial.axes)
     label, ended = capital(label_of(result.settings.metric)), np.isfinite(result.medians).any()
     shown: list[tuple[str, str, Any]] = []
-    if ended and len(result.steps) > 1:
+    if np.any(result.latest[1]) and len(result.steps) > 1:
         title = f"{label} while training, {'each at its best' if len(result.spaces) > 1 else 'the best few'}"
         shown.append(("curves", title, plots.curves()))
     alone = all(len(trial.axes) <= 1 for trial in result.trials)
-    for row in [] if alone or not names else result.standings()[:SPACES]:
+    for row in [] if alone or not names or not ended else result.standings()[:SPACES]:
         if row.trial.axes:
             of = f" of {row.space}" if len(result.spaces) > 1 else ""
             title = f"{label} against each hyperparameter{of}"
             shown.append(("isolation", title, plots.isolation(space=row.space)))
-    for name in names if alone else ():
+    for name in names if alone and ended else ():
         title = f"{label} against {name.replace('_', ' ')}"
         shown.append(("sensitivity", title, plots.sensitivity(name)))
     best = result.ranking()[0]

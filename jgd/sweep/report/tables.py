@@ -12,7 +12,7 @@ from jgd.pages.palette import VARIABLES
 from jgd.pages.text import label_of
 from jgd.sweep.plots.style import space_color
 from jgd.sweep.results.outcomes import Outcomes
-from jgd.sweep.results.text import between, interval_meaning, interval_title, setting
+from jgd.sweep.results.text import between, interval_meaning, interval_title, setting, value_texts
 from jgd.sweep.spaces.space import Trial, short
 
 MOST_TRIALS = 5000  # in a page; all of them are in `Result.to_csv`
@@ -38,8 +38,9 @@ def interval_cell(result: Outcomes, space: str, median: float, low: float, high:
 
 
 def scale_of(result: Outcomes) -> str:
-    """Head a column of drawn intervals with the ends of their common scale, as in `0.01 to 0.5`."""
-    return " to ".join(map(short, _ends(result)))
+    """Head a column of drawn intervals with the ends of their common scale, as in `0.01 to 0.5`, if there are any."""
+    ends = _ends(result)
+    return " to ".join(map(short, ends)) if math.isfinite(ends[0]) else ""
 
 
 def _ends(result: Outcomes) -> tuple[float, float]:
@@ -57,9 +58,11 @@ def spaces_table(result: Outcomes) -> str:
     """Return the spaces from best to worst, each by its best trial."""
     label, seeds, target = label_of(result.settings.metric), len(result.settings.seeds), result.settings.target
     lines = []
-    for rank, row in enumerate(result.standings(), 1):
+    standings = result.standings()
+    texts = value_texts(result, [row.trial for row in standings])
+    for rank, (row, text) in enumerate(zip(standings, texts, strict=True), 1):
         median, low, high = row.summary.median, row.summary.low, row.summary.high
-        cells = [(str(rank), rank), space_cell(result, row.space), number_cell(median)]
+        cells = [(str(rank), rank), space_cell(result, row.space), (text, median)]
         if seeds > 1:
             cells += [interval_cell(result, row.space, median, low, high), (between(row.summary), low)]
         cells += [number_cell(row.steps_to_target, 6)] if target is not None else []
@@ -81,9 +84,9 @@ def trials_table(result: Outcomes) -> str:
     columns = names if len(names) <= MOST_COLUMNS else []
     medians, values, status, taken = result.medians, result.values, result.status, _steps(result)
     spaces, lines = {space: space_cell(result, space) for space in result.spaces}, []
-    for rank, trial in enumerate(ranked, 1):
+    for rank, (trial, text) in enumerate(zip(ranked, value_texts(result, ranked), strict=True), 1):
         i = trial.number
-        cells = [(str(rank), rank), spaces[trial.space], (str(i), i), number_cell(medians[i])]
+        cells = [(str(rank), rank), spaces[trial.space], (str(i), i), (text, medians[i])]
         params = trial.params
         cells += [_value_cell(params.get(name)) for name in columns] if columns else [_setting_cell(trial)]
         cells += [_status_cell(status[i]), (f"{taken[i]:,}", taken[i])]

@@ -93,6 +93,19 @@ class Outcomes:
         losses = np.median(as_loss(self.values, self.settings.mode), axis=1)
         return np.where(np.isfinite(losses), losses if self.settings.mode == "min" else -losses, np.nan)
 
+    @property
+    def latest(self) -> tuple[Float[np.ndarray, " T"], Int[np.ndarray, " T"]]:
+        """The median of each trial over seeds at the last point that each lane has, ended or not, and the steps there.
+
+        NaN and 0 where too many seeds have diverged or have no point.
+        """
+        values = self.last(self.settings.metric)
+        losses = np.median(as_loss(values, self.settings.mode), axis=1)
+        there = np.isfinite(losses)
+        points = np.where(np.isfinite(values), self.reached, len(self.steps)).min(axis=1)
+        medians = np.where(there, losses if self.settings.mode == "min" else -losses, np.nan)
+        return medians, np.where(there, self.steps[points - 1], 0)
+
     def last(self, metric: str) -> Float[np.ndarray, "T S"]:
         """Return a metric at the last point that each lane has; NaN where it diverged or has none."""
         at = np.maximum(self.reached - 1, 0)[..., None]
@@ -120,10 +133,14 @@ class Outcomes:
         return ", ".join(f"{number:,} {name}" for name, number in zip(names, numbers, strict=True))
 
     def ranking(self, space: str | None = None) -> list[Trial]:
-        """Rank trials from best to worst by the median of values over seeds; a seed that failed counts as worst."""
+        """Rank trials from best to worst by the median of values over seeds; a seed that failed counts as worst.
+
+        Trials without one, which a rule or an interruption ended, follow by how far they came, then by `latest`.
+        """
         if space is not None and space not in self.spaces:
             raise unknown("Result.ranking(space=)", space, self.spaces)
-        ranked = [self.trials[i] for i in rank(self.values, self.settings.mode)]
+        (latest, steps), mode = self.latest, self.settings.mode
+        ranked = [self.trials[i] for i in rank(self.values, mode, -steps, as_loss(latest, mode))]
         return [trial for trial in ranked if space in (None, trial.space)]
 
     def best(self, space: str | None = None) -> Trial:

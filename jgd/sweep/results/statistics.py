@@ -55,8 +55,8 @@ class Paired(NamedTuple):
 class BestOfK(NamedTuple):
     """Values of the best of k random trials; row i is of k = i + 1."""
 
-    expected: np.ndarray  # f64[trials]; NaN where all k may fail
-    lower_quartile: np.ndarray  # of the best, by value; NaN where it is a failure
+    expected: np.ndarray  # f64[trials]; NaN, and `-` in the table, where none of the k may have a value
+    lower_quartile: np.ndarray  # of the best, by value; NaN where that trial diverged or was pruned
     median: np.ndarray
     upper_quartile: np.ndarray
 
@@ -70,17 +70,19 @@ class BestOfK(NamedTuple):
         """Return the rows of 1, 2, 4, ... trials, and of all."""
         n = len(self.median)
         rows = [
-            [str(k), *(f"{column[k - 1]:.4g}" if np.isfinite(column[k - 1]) else "failed" for column in self)]
+            [str(k), *(f"{column[k - 1]:.4g}" if np.isfinite(column[k - 1]) else "-" for column in self)]
             for k in sorted({n, *(2**i for i in range(n.bit_length()))})
         ]
         header = ["trials", *(name.replace("_", " ") for name in self._fields)]
         return Sheet(["The best of so many random trials"], header, rows if n else (), left=0)
 
 
-def rank(values: Float[np.ndarray, "trials seeds"], mode: str) -> Int[np.ndarray, " trials"]:
-    """Rank trials from best to worst, by the median over seeds; ties by the mean, then by number."""
+def rank(
+    values: Float[np.ndarray, "trials seeds"], mode: str, *ties: Float[np.ndarray, " trials"]
+) -> Int[np.ndarray, " trials"]:
+    """Rank trials from best to worst, by the median over seeds; ties by the mean, by `ties`, least first, by number."""
     losses = as_loss(values, mode)
-    return np.lexsort((np.arange(len(losses)), losses.mean(axis=1), np.median(losses, axis=1)))
+    return np.lexsort((np.arange(len(losses)), *ties[::-1], losses.mean(axis=1), np.median(losses, axis=1)))
 
 
 def summarize(values: np.ndarray, mode: str, confidence: float = 0.95) -> Summary:

@@ -1,6 +1,7 @@
 """A result in words: what a terminal shows, and the sentences that reports share with it."""
 
 import math
+from collections.abc import Sequence
 
 from jgd.core.median import level_text, median_ranks
 from jgd.pages.sheet import Sheet
@@ -28,15 +29,15 @@ def described(result: Outcomes, *, running: bool = False) -> Sheet:
         f"{what} of {len(result.trials)} trials{many}{steps}: {result.counts()}; "
         f"{count(result.programs, 'program')}, {spent}"
     )
-    interval = interval_title(seeds)
+    interval, standings = interval_title(seeds), result.standings()
     rows = [
         [
             row.space,
-            short(row.summary.median),
+            value,
             *([between(row.summary)] if interval else []),
-            setting(row.trial) if math.isfinite(row.summary.median) else "none is finite",
+            setting(row.trial) if value != "-" else f"none: {result.counts(row.space)}",
         ]
-        for row in result.standings()
+        for row, value in zip(standings, value_texts(result, [row.trial for row in standings]), strict=True)
     ]
     header = ["space", metric, *([interval] if interval else []), "best setting"]
     return Sheet([head], header, rows, [*boundary_warnings(result), *schedule_note(result)])
@@ -65,8 +66,22 @@ def interval_meaning(seeds: int) -> str:
     return f"{kind} holds the median of ever more seeds with a probability of {level}."
 
 
+def value_texts(result: Outcomes, trials: Sequence[Trial]) -> list[str]:
+    """Write the median over seeds of each trial, or before its end what it had reached, `0.95 at step 50`; else `-`."""
+    medians, (latest, steps) = result.medians, result.latest
+
+    def text(i: int) -> str:
+        if math.isfinite(medians[i]):
+            return f"{medians[i]:.4g}"
+        return f"{latest[i]:.4g} at step {steps[i]:,}" if steps[i] else "-"
+
+    return [text(trial.number) for trial in trials]
+
+
 def between(summary: Summary, by: str = " .. ") -> str:
-    """Write an interval as `0.1 .. 0.3`; an end that a failed seed has opened is `failed`."""
+    """Write an interval as `0.1 .. 0.3`; an end that a failed seed has opened is `failed`, and without a median `-`."""
+    if not math.isfinite(summary.median):
+        return "-"
     return by.join(short(x) if math.isfinite(x) else "failed" for x in (summary.low, summary.high))
 
 
