@@ -1,12 +1,12 @@
-"""What is told of trials that have not come to their end: those that wait, run, were pruned, or were interrupted."""
+"""Trials that have not come to their end: those that wait, run, were pruned, or were interrupted."""
 
 import numpy as np
 import pytest
 
 import jgd
-from jgd.commands.show import value_texts
 from jgd.sweep import grid, halving, run
 from jgd.sweep.report.page import sweep_report
+from jgd.sweep.results.text import value_texts
 from tests.train import problems
 
 TASK = problems.task(5)

@@ -204,8 +204,7 @@ def _losses_and_ends(result: Outcomes, trials: Sequence[int]) -> tuple[list[floa
     They are medians over seeds: of the final values, or of the last ones, by which rules have judged. What was ended
     and had no value then has failed.
     """
-    settings = result.settings
-    final, last = (np.median(as_loss(x, settings.mode), axis=1) for x in (result.values, result.last(settings.metric)))
+    final, last = (as_loss(x, result.settings.mode) for x in (result.medians, result.latest[0]))
     ended = result.ended == PRUNED
     pruned = np.isinf(final) & np.isfinite(last) & ended.any(axis=1)
     steps = result.steps[np.where(ended, result.reached, 1).max(axis=1) - 1]
