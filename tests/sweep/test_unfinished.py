@@ -16,7 +16,7 @@ OPTIONS = {"seeds": 2, "steps": 40, "eval_every": 10, "sampler": "grid", "progre
 @pytest.fixture(scope="module")
 def cut():
     spaces = {"sgd": jgd.sgd(grid([1e-3, 1e12, 0.1])), "adam": jgd.adam(grid([0.1]))}
-    return run(TASK, spaces, metric="distance", max_seconds=1e-9, **OPTIONS)  # one segment of the first space
+    return run(TASK, spaces, metric="distance", max_seconds=1e-9, lanes=8, **OPTIONS)  # one segment of "sgd"
 
 
 def test_they_are_ranked_by_how_far_they_came_and_then_by_what_they_had_reached(cut):
