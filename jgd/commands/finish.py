@@ -11,12 +11,12 @@ import numpy as np
 
 from jgd.commands.devices import describe_devices
 from jgd.commands.results_json import document_of, standings_json
+from jgd.core.lock import turn
 from jgd.core.storage import write_whole
 from jgd.pages.text import count
 from jgd.sweep.report.page import Provenance, sweep_report
 from jgd.sweep.result import Result
 from jgd.sweep.storage.files import read_sweep
-from jgd.sweep.storage.lock import turn
 
 DONE, FAILED, UNUSABLE, RESUMABLE = range(4)  # exit statuses
 STATUSES = """\

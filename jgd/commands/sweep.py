@@ -1,7 +1,6 @@
 """`jgd sweep`: a study of a task over the spaces of a file, kept in a folder that can be gone on with."""
 
 import argparse
-import contextlib
 import json
 import shlex
 import sys
@@ -33,6 +32,8 @@ from jgd.core.optional import require
 from jgd.sweep.engine.black_box import is_black_box, metrics_of
 from jgd.sweep.pruners.rules import asha, at_target, halving, hyperband, median_rule
 from jgd.sweep.spaces.space import Origin, Trial, axes
+from jgd.sweep.storage.growth import GROWING
+from jgd.sweep.storage.spec import study_spec
 from jgd.sweep.study import Study, plan
 from jgd.tasks.registry import BUILTIN, load_problem
 from jgd.train.task import Task
@@ -192,11 +193,9 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
             if not options.json:
                 known = (folder / "sweep.json").exists()
                 print(f"{'Going on with' if known else 'Sweeping'} {options.task} in {folder}.", flush=True)
-            result, well = with_workers(study.run, options, folder, parts, options.task, options.space)
-        except InputError:
-            if not options.join:
-                _clear(folder)
-            raise
+            spec = study_spec({}, study.settings, num_trials=study.trials)
+            asked = {name: spec[name] for name in GROWING if name in spec}
+            result, well = with_workers(study.run, options, folder, parts, options.task, options.space, asked)
         except KeyboardInterrupt:  # a second Ctrl-C, which does not wait for the segment
             return interrupted(folder)
         return finish(options, folder, result, options.task, _line(options, folder), well)
@@ -215,17 +214,6 @@ def interrupted(folder: Path) -> int:
         raise KeyboardInterrupt
     print(f"jgd: interrupted; jgd resume {shlex.quote(str(folder))} goes on.", file=sys.stderr)
     return RESUMABLE
-
-
-def _clear(folder: Path) -> None:
-    """Leave nothing of a sweep that never began."""
-    if not (folder / "sweep.json").exists():
-        with contextlib.suppress(OSError):  # somebody has put something there
-            for name in ("lock", "turn"):
-                (folder / name).unlink(missing_ok=True)
-            for made in (folder / "chunks", folder / "workers"):
-                if made.exists():
-                    made.rmdir()
 
 
 def _metric(name: str, task: Any, spaces: Any) -> str:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from jgd.commands.devices import on_cores
@@ -13,13 +14,15 @@ from jgd.commands.finish import DONE, RESUMABLE
 from jgd.commands.main import status_of
 from jgd.commands.problem import code_of
 from jgd.sweep.resume import resume
+from jgd.sweep.storage.files import read_known
 
 PAUSE = 0.05  # seconds between two looks for what the first process has begun
+AGAIN = 1.0  # seconds after which a Ctrl-C that ended nothing was raised in a callback of JAX's, which swallowed it
 
 
 def work(options: argparse.Namespace) -> int:
     """Go on with the sweep in the folder, once it has begun there; the exit status."""
-    while not (options.dir / "sweep.json").exists():
+    while not begun(options.dir, options.asked):
         time.sleep(PAUSE)
     with on_cores(options.cores):
         options.trust = True  # the first process has asked
@@ -28,11 +31,20 @@ def work(options: argparse.Namespace) -> int:
     return RESUMABLE if result.interrupted else DONE
 
 
+def begun(folder: Path, asked: Mapping[str, str]) -> bool:
+    """Tell whether the folder has all that was asked of the first process: it may have less, of an earlier call."""
+    path = folder / "sweep.json"
+    return path.exists() and asked.items() <= read_known(path)["asked"].items()
+
+
 def end_with_the_first() -> None:
     """Wait for the end of standard input, then ask the main thread to end as a Ctrl-C does."""
     sys.stdin.read()
     main = threading.main_thread().ident
     assert main is not None
+    while signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # outside of a sweep
+        signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(AGAIN)
     signal.pthread_kill(main, signal.SIGINT)
 
 

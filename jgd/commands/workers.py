@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -63,14 +63,16 @@ def with_workers(
     parts: Sequence[Sequence[int]],
     task: str | None = None,
     space: str | None = None,
+    asked: Mapping[str, str] | None = None,
 ) -> tuple[Result, bool]:
     """Call `call` on the sweep in the folder, with a worker for each part of the cores but the first.
 
     Return its result, and whether no worker has failed. Workers take the task and the space from the folder's note
-    unless given.
+    unless given. They begin when the folder's sweep has been `asked` for this.
     """
     refuse_accelerators(len(parts))
-    with LocalWorkers(folder, parts[1:], task=task, space=space, lanes=options.lanes) as workers:
+    job = {"task": task, "space": space, "lanes": options.lanes, "asked": asked or {}}
+    with LocalWorkers(folder, parts[1:], **job) as workers:
         result = call()
     if result.interrupted and len(parts) > 1:  # what the workers have written since
         spent = {"compilations": result.compilations, "compile_seconds": result.compile_seconds}

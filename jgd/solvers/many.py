@@ -9,6 +9,7 @@ import numpy as np
 
 from jgd.core.arguments import ARRAYS, FLAG, SEED, Kind, admits, checked, whole_from
 from jgd.core.errors import InputError
+from jgd.core.lock import alone
 from jgd.core.record import as_function
 from jgd.core.stop import STOP, Stop
 from jgd.core.storage import folder_path, is_key
@@ -140,7 +141,9 @@ def run_all(
     check_value(place, problem, first)
     check_constraints(place, given.constraints, first, first_args, at_start=False)
     queue = SearchQueue(place, Searches(problem.with_args(()), method, stop), starts, args, own, lanes, restarts)
-    return jax.device_put(queue.run(None if dir is None else folder_path(place, dir), progress))
+    folder = None if dir is None else folder_path(place, dir)
+    with alone(place, folder):
+        return jax.device_put(queue.run(folder, progress))
 
 
 def refuse_host(place: str, **given: Any) -> None:

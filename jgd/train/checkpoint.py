@@ -4,6 +4,7 @@ import dataclasses
 import operator
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from jgd.core import storage
 from jgd.core.errors import InputError
 from jgd.core.fingerprint import differences
+from jgd.core.lock import alone
 from jgd.core.processes import is_first, on_host
 from jgd.core.types import Transform
 from jgd.train.curves import Curves
@@ -52,7 +54,8 @@ class Checkpoint:
     """A folder whose `checkpoint.safetensors` is replaced whole at the end of every segment.
 
     Beside it lie the best parameters (`best-STEP.safetensors`) and, of long runs, the older rows of the curves
-    (`curves-STEP.safetensors`): both are written before the checkpoint that names them.
+    (`curves-STEP.safetensors`): both are written before the checkpoint that names them. One process at a time writes
+    here, which holds the lock on `lock`.
     """
 
     def __init__(self, dir: str | os.PathLike[str]) -> None:
@@ -68,6 +71,10 @@ class Checkpoint:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"{self._place}: cannot make this folder ({reason}); name another.") from None
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from running this, while the context is open."""
+        return alone("fit", self._folder if is_first() else None)
 
     def open(self, spec: dict[str, str], fresh: Progressed, resume: str) -> Progressed:
         """Return the run so far, or `fresh` where there is none, to be gone on with as `spec` says.

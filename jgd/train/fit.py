@@ -4,6 +4,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -111,7 +112,7 @@ def fit(
                 names them. They are whole on each device unless given.
     dir         A folder for the checkpoint. The same call again goes on from it, to the same bits as if nothing had
                 happened; `steps` may then be larger. A kill at any moment loses at most the current segment. A run that
-                a rule or the callback has ended stays ended.
+                a rule or the callback has ended stays ended. While one process runs it, another is refused.
     resume      "changed" goes on from what lies in `dir` although the call is another: another rate, schedule, rule,
                 frozen part, seed or loss, or more steps after an end. `run.history` says what changed at which step,
                 and what of the optimizer's state begins anew because it was not there before. "same" refuses.
@@ -152,7 +153,7 @@ def fit(
     given = given_by(plan.task, key, start, params, opt_state, model_state)
     spec = _spec(plan, given, seed) if checkpoint else {}
     plan = plan if layout is None else plan._replace(task=on_mesh(plan.task, layout))
-    with in_effect(layout):
+    with in_effect(layout), checkpoint.alone() if checkpoint else nullcontext():
         state = begin_run(plan.task, plan.optimizer, plan.in_segment, key, given, layout)
         run = Progressed(state, plan.optimizer, Position(0, 0))
         if checkpoint:

@@ -3,32 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from typing import Any
 
 import pytest
 
 from jgd import __version__, sgd
 from jgd.commands import main
 from jgd.sweep import loguniform, run
+from tests.commands.processes import SWEEP, at_work, begin, jgd, until
 from tests.train import problems
-
-
-def begin(*arguments, cwd) -> Any:
-    """Return the command as a process that compiles as cheaply as the tests do, and is told of no number of devices."""
-    flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
-    environment = {name: value for name, value in os.environ.items() if name != "JAX_NUM_CPU_DEVICES"}
-    environment["XLA_FLAGS"] = " ".join(flags)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-m", "jgd", *arguments], cwd=cwd, env=environment, **pipes)
-
-
-def jgd(*arguments, cwd):
-    process = begin(*arguments, cwd=cwd)
-    out, err = process.communicate()
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def test_it_runs_on_every_core_and_draws_no_progress_into_a_pipe(tmp_path):
@@ -73,20 +55,13 @@ def test_a_reader_that_has_had_enough_is_no_error(tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_sweep_that_another_process_ends(tmp_path, monkeypatch, capsys):
-    (tmp_path / "space.toml").write_text("[sgd]\nlearning_rate = { loguniform = [1e-3, 1.0] }\n")
-    # More segments than the seconds that pass before the signal.
-    long = ["--steps", "8000", "--eval-every", "250", "--trials", "2"]
-    process = begin("sweep", "diabetes", "--space", "space.toml", *long, "--dir", "d", cwd=tmp_path)
-    deadline = time.monotonic() + 120
-    while not any((tmp_path / "d" / "chunks").glob("*.safetensors")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+def test_ctrl_c_leaves_a_sweep_that_another_process_ends(waiting, capsys):
+    process = begin(*SWEEP, "--dir", "d", cwd=waiting)
+    until(lambda: at_work(waiting), process)
+    process.send_signal(signal.SIGINT)  # which is there before the segment can end
+    (waiting / "go").touch()
     out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (3, "")
     assert "jgd resume d goes on." in out
-    monkeypatch.chdir(tmp_path)
     assert main(["resume", "d", "--trust", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["status"] == {"complete": 2}
+    assert json.loads(capsys.readouterr().out)["status"] == {"complete": 8}

@@ -1,71 +1,35 @@
 """`--workers` and `--join`: processes that a command starts, or is one of, on one folder."""
 
+import io
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
 
-from jgd.commands import main, workers
+from jgd.commands import main, worker, workers
 from jgd.commands.devices import shares
+from jgd.core.lock import held
 from jgd.sweep import load
-from tests.commands.test_process import begin, jgd
+from jgd.sweep.storage.store import Store
+from tests.commands.processes import SWEEP, at_work, begin, jgd, until
 
-CODE = """
-import os, pathlib, time
-import jax, jax.numpy as jnp, numpy as np
-from jgd.train import Task
-
-def wait(x):
-    pathlib.Path(f"waiting-{os.getpid()}").touch()
-    while not pathlib.Path("go").exists():
-        time.sleep(0.02)
-    time.sleep(0.02)
-    return np.float32(x)
-
-def evaluate(params):
-    return {"error": jax.pure_callback(wait, jax.ShapeDtypeStruct((), jnp.float32), jnp.sum(params**2))}
-
-data = jnp.zeros((6, 2))
-task = Task(lambda key: jnp.ones(2), lambda p, b: jnp.mean((p[None] - b) ** 2), data, evaluate=evaluate)
-"""
-SPACE = "[sgd]\nlearning_rate = { loguniform = [1e-3, 0.1] }\n"
-SWEEP = ["sweep", "mine.py:task", "--space", "space.toml", "--lanes", "1", "--trials", "8", "--steps", "40"]
-SWEEP += ["--eval-every", "4", "--metric", "error"]
 TWO = ["--workers", "2"]
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    (tmp_path / "space.toml").write_text(SPACE)
-    (tmp_path / "mine.py").write_text(CODE)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def waiting_for(found, process=None, seconds=120):
-    """Wait until `found()` returns something true, and return it."""
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert process is None or process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return value
+def folder(waiting, two_cores):
+    return waiting
 
 
 def two_at_work(folder):
     """Give a command with one worker, both in their first segment, which ends once there is a file `go`; their ids."""
     process = begin(*SWEEP, *TWO, "--dir", "d", "--json", cwd=folder)
-    return process, waiting_for(lambda: len(at_work(folder)) == 2 and at_work(folder), process)
-
-
-def at_work(folder):
-    """Return the ids of the processes that run a segment: to have taken lanes is not to have begun with them."""
-    return {int(path.name.removeprefix("waiting-")) for path in folder.glob("waiting-*")}
+    return process, until(lambda: len(at_work(folder)) == 2 and at_work(folder), process)
 
 
 def lives(pid):
@@ -103,7 +67,7 @@ def test_two_processes_share_a_sweep_and_go_on_with_one_and_one_speaks(folder, c
 def test_ctrl_c_ends_all_after_their_segments(folder):
     process, pids = two_at_work(folder)
     process.send_signal(signal.SIGINT)  # to the first alone: it passes it on
-    time.sleep(1.0)
+    until((folder / "heard").exists, process)
     (folder / "go").touch()
     out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (3, "")
@@ -119,9 +83,10 @@ def test_ctrl_c_ends_all_after_their_segments(folder):
 def test_a_killed_worker_loses_its_segment_only(folder, capsys):
     def kill_the_worker():
         try:
-            pids = waiting_for(lambda: len(at_work(folder)) == 2 and at_work(folder))
+            pids = until(lambda: len(at_work(folder)) == 2 and at_work(folder))
             (worker,) = pids - {os.getpid()}
             os.kill(worker, signal.SIGKILL)
+            until(lambda: not lives(worker))  # the first has heard of its end
         finally:
             (folder / "go").touch()
 
@@ -139,24 +104,23 @@ def test_a_killed_worker_loses_its_segment_only(folder, capsys):
 
 @pytest.mark.slow
 def test_nothing_outlives_a_command_that_is_killed(folder):
-    process, pids = two_at_work(folder)
+    process, _ = two_at_work(folder)
     process.kill()
     process.communicate()
-    time.sleep(1.0)
+    until((folder / "heard").exists)
     (folder / "go").touch()
-    waiting_for(lambda: not any(map(lives, pids)))
+    until(lambda: not any(map(held, (folder / "d" / "workers").iterdir())))
     assert (load("d").status == "pending").all()
 
 
 def test_a_worker_s_error_is_told_and_fails_the_command(folder, monkeypatch, capsys):
-    code = "import sys, time; time.sleep(0.2); sys.exit('jgd: run: one lane does not fit; pass a smaller batch_size.')"
+    code = "import sys; sys.exit('jgd: run: one lane does not fit; pass a smaller batch_size.')"
     real = workers.subprocess.Popen
     monkeypatch.setattr(
         workers.subprocess, "Popen", lambda args, **options: real([sys.executable, "-c", code], **options)
     )
     with workers.LocalWorkers(folder, [[0]], lanes=None) as one:
-        waiting_for(lambda: one.failed)
-        time.sleep(0.1)
+        until(lambda: one.failed)
     assert capsys.readouterr().err == (
         "jgd: worker 2 of 2 failed (run: one lane does not fit; pass a smaller batch_size); the others go on with what "
         f"it ran, and another may join: jgd resume {folder} --workers 2 --join\n"
@@ -183,6 +147,47 @@ def test_processes_that_join_share_a_folder_and_each_has_the_whole(folder, capsy
     assert process.returncode == 0, err
     assert [json.loads(text)["status"] for text in (out, capsys.readouterr().out)] == [{"complete": 8}] * 2
     assert np.isfinite(load("d").medians).all()
+
+
+def test_workers_wait_for_what_the_first_was_asked_beyond_an_earlier_call(folder, monkeypatch):
+    (folder / "go").touch()
+    few, jobs = [*SWEEP, "--steps", "4", "--dir", "d"], []
+
+    def start(job):
+        jobs.append(job)
+        assert not worker.begun(folder / "d", job["asked"])
+        return subprocess.Popen([sys.executable, "-c", ""], stdin=-1, stderr=-1, text=True)
+
+    monkeypatch.setattr(workers, "_start", start)
+    for trials in "23":
+        assert main([*few, "--trials", trials, *TWO]) == 0
+        assert worker.begun(folder / "d", jobs[-1]["asked"])
+
+
+def test_a_ctrl_c_that_something_swallowed_comes_again_until_a_sweep_has_heard(monkeypatch):
+    sent, handlers = [], iter([signal.default_int_handler] * 2 + [print])
+    monkeypatch.setattr(worker, "AGAIN", 0.0)
+    monkeypatch.setattr(worker.sys, "stdin", io.StringIO())
+    monkeypatch.setattr(worker.signal, "getsignal", lambda _: next(handlers))
+    monkeypatch.setattr(worker.signal, "pthread_kill", lambda *args: sent.append(args))
+    worker.end_with_the_first()
+    assert sent == [(threading.main_thread().ident, signal.SIGINT)] * 3
+
+
+@pytest.mark.parametrize(("first", "second"), [([], []), ([*TWO, "--join"], []), ([], [*TWO, "--join"])])
+def test_what_is_refused_leaves_a_sweep_that_is_about_to_begin_alone(folder, monkeypatch, capsys, first, second):
+    (folder / "go").touch()
+    few, enter = [*SWEEP, "--trials", "2", "--steps", "4", "--dir", "d"], Store.open
+
+    def crowded(self, *args, **others):
+        with monkeypatch.context() as patched:
+            patched.setattr(Store, "open", enter)
+            assert main([*few, *second]) == 2
+        return enter(self, *args, **others)
+
+    monkeypatch.setattr(Store, "open", crowded)
+    assert main([*few, *first]) == 0
+    assert "another process is running this sweep" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

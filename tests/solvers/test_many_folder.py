@@ -33,6 +33,21 @@ def test_a_folder_goes_on_after_an_interruption(tmp_path, monkeypatch):
     assert_same(search(lanes=2, dir=tmp_path), whole)
 
 
+def test_a_folder_where_another_process_searches_is_refused(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+
+        def crowded(*args):
+            patch.undo()
+            with pytest.raises(InputError, match=r"minimize_many\(dir=.*\): another process is running this"):
+                search(lanes=2, dir=tmp_path)
+            return go(*args)
+
+        go = search_queue.go
+        patch.setattr(search_queue, "go", crowded)
+        assert_same(search(lanes=2, dir=tmp_path), search(lanes=2))
+        assert search_queue.go is go
+
+
 def test_a_folder_of_another_call_is_refused(tmp_path):
     search(lanes=2, dir=tmp_path)
 

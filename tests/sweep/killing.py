@@ -81,3 +81,8 @@ def assert_same(a, b):
     np.testing.assert_array_equal(a.diverged_at, b.diverged_at)
     assert [trial.params for trial in a.trials] == [trial.params for trial in b.trials]
     assert a.lane_steps == b.lane_steps
+
+
+def runners(folder):
+    """Return the workers that have run chunks of a folder, by the names of the chunks."""
+    return {path.stem.split("-")[2] for path in (folder / "chunks").glob("*.safetensors")}

@@ -11,7 +11,8 @@ import pytest
 
 import jgd
 from jgd.sweep import loguniform, run
-from tests.sweep.killing import assert_same
+from jgd.sweep.engine import loop as engine_module
+from tests.sweep.killing import assert_same, runners
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -62,44 +63,53 @@ def test_what_cannot_start_any_is_refused(options, said):
         sweep(**options)
 
 
+@pytest.fixture
+def after_a_kill(monkeypatch):
+    """Return a function that kills the process which `found()` returns; no chunk runs here before that."""
+    gone, inner, killed = threading.Event(), engine_module.Loop._run_chunk, []
+
+    def kill(found):
+        try:
+            while not (pid := found()):
+                time.sleep(0.01)
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+        finally:
+            gone.set()
+
+    def run_chunk(self, *args):
+        assert gone.wait(120)
+        inner(self, *args)
+
+    monkeypatch.setattr(engine_module.Loop, "_run_chunk", run_chunk)
+    yield lambda found: threading.Thread(target=kill, args=(found,), daemon=True).start()
+    assert killed
+
+
 @pytest.mark.slow
-def test_what_a_killed_process_of_a_pool_ran_is_taken_over(tmp_path):
+def test_what_a_killed_process_of_a_pool_ran_is_taken_over(tmp_path, after_a_kill):
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        killed = []
-
-        def kill():
-            while len(list((tmp_path / "workers").glob("*"))) < 2:  # the pool's process has joined
-                time.sleep(0.01)
-            killed.extend(pool._processes)
-            os.kill(killed[0], signal.SIGKILL)
-
-        threading.Thread(target=kill, daemon=True).start()
+        # Both have taken lanes.
+        after_a_kill(lambda: len(runners(tmp_path)) == 2 and next(iter(pool._processes)))
         with pytest.warns(UserWarning, match=r"a worker ended with BrokenProcessPool"):
-            found = sweep(tmp_path, workers=2, executor=pool, steps=600, num_trials=12)
-    assert killed
-    assert_same(found, sweep(steps=600, num_trials=12))
+            found = sweep(tmp_path, workers=2, executor=pool)
+    assert_same(found, sweep())
 
 
 @pytest.mark.slow  # two workers of dask, each of which imports JAX and compiles: 15 s of CPU
-def test_what_a_killed_worker_of_dask_ran_is_taken_over(tmp_path):
+def test_what_a_killed_worker_of_dask_ran_is_taken_over(tmp_path, after_a_kill):
     dask = pytest.importorskip("dask.distributed")
-    killed = []
 
-    def kill(workers):
-        while not killed:
-            there = {
-                int(path.read_text().split()[-1]) for path in (tmp_path / "workers").glob("*") if path.stat().st_size
-            }
-            killed.extend(there & workers)
-            time.sleep(0.01)
-        os.kill(killed[0], signal.SIGKILL)
+    def joined():
+        """Return one of dask's processes that is in the folder; this one is, and nobody leaves it now."""
+        files = [path for path in (tmp_path / "workers").glob("*") if path.stat().st_size]
+        return next(iter({int(path.read_text().split()[-1]) for path in files} & workers), None)
 
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
     with dask.LocalCluster(**options) as cluster, dask.Client(cluster) as client:
         workers = set(client.run(os.getpid).values())
-        threading.Thread(target=kill, args=(workers,), daemon=True).start()
+        after_a_kill(joined)
         # Dask gives the dead worker's part to another one, so nothing is warned of.
-        found = sweep(tmp_path, workers=3, executor=client, steps=300)
-    assert killed
-    assert_same(found, sweep(steps=300))
+        found = sweep(tmp_path, workers=3, executor=client)
+    assert_same(found, sweep())

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import types
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,10 +15,12 @@ import numpy as np
 import pytest
 
 import jgd
-from jgd.core import InputError, storage
+from jgd.core import InputError
+from jgd.core.lock import held
 from jgd.sweep import asha, grid, halving, load, loguniform, population, run
 from jgd.sweep.engine import loop as engine_module
-from tests.sweep.killing import Killed, assert_same
+from jgd.sweep.storage.workers import Peers
+from tests.sweep.killing import Killed, assert_same, runners
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -47,11 +50,6 @@ def together(calls):
     return results
 
 
-def runners(folder):
-    """Return the workers that have run chunks of a folder, by the names of the chunks."""
-    return {path.stem.split("-")[2] for path in (folder / "chunks").iterdir()}
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -63,14 +61,28 @@ def runners(folder):
         ),
     ],
 )
-def test_workers_share_the_lanes_and_have_the_whole(tmp_path, options):
-    expected = sweep(**options)
+def test_workers_share_the_lanes_and_have_the_whole(tmp_path, monkeypatch, options):
+    expected, both = sweep(**options), threading.Barrier(2)
+    before_first_chunks(monkeypatch, lambda: both.wait(120))  # or one might run all while the other still compiles
     for result in together([lambda: sweep(tmp_path, 2, **options)] * 2):
         assert_same(result, expected)
     assert len(runners(tmp_path)) == 2
     assert_same(load(tmp_path), expected)
     assert not list((tmp_path / "workers").iterdir())
     assert_same(sweep(tmp_path, **options), expected)  # a plain call finds nothing left to run
+
+
+def before_first_chunks(monkeypatch, wait):
+    """Call `wait()` in each thread but the main one before it runs its first chunk, which it has taken by then."""
+    inner, begun = engine_module.Loop._run_chunk, [threading.main_thread()]
+
+    def run_chunk(self, *args):
+        if threading.current_thread() not in begun:
+            begun.append(threading.current_thread())
+            wait()
+        inner(self, *args)
+
+    monkeypatch.setattr(engine_module.Loop, "_run_chunk", run_chunk)
 
 
 def die(monkeypatch, after):
@@ -88,14 +100,18 @@ def die(monkeypatch, after):
 
 
 def test_what_a_dead_worker_ran_is_taken_over(tmp_path, monkeypatch, every_segment):
-    expected, segments = sweep(), die(monkeypatch, after=30)
+    expected, segments, dead = sweep(), die(monkeypatch, after=30), threading.Event()
+    before_first_chunks(monkeypatch, lambda: threading.current_thread().name == "doomed" or dead.wait(120))
 
     def doomed():
         threading.current_thread().name = "doomed"
-        return sweep(tmp_path, 2)
+        try:
+            return sweep(tmp_path, 2)
+        finally:
+            dead.set()
 
-    dead, result = together([doomed, lambda: sweep(tmp_path, 2)])
-    assert isinstance(dead, Killed)
+    killed, result = together([doomed, lambda: sweep(tmp_path, 2)])
+    assert isinstance(killed, Killed)
     assert_same(result, expected)
     per_chunk = len(expected.steps)
     chunks = len(list((tmp_path / "chunks").iterdir()))
@@ -115,6 +131,13 @@ def test_another_run_picks_up_what_all_workers_left(tmp_path, monkeypatch, every
     expected = sweep(stop=halving(10))
     for workers in (2, None):
         assert_same(sweep(tmp_path, workers, stop=halving(10)), expected)
+
+
+def test_whoever_ends_leaves_no_file_behind_though_a_ctrl_c_came_before_it_left(tmp_path):
+    peers = Peers(tmp_path)
+    assert held(tmp_path / "workers" / peers.name)
+    del peers
+    assert not list((tmp_path / "workers").iterdir())
 
 
 @pytest.mark.parametrize(("first", "second"), [(2, None), (None, 2)])
@@ -145,24 +168,42 @@ import sys
 import tests.conftest
 import jax
 
-address, count, number, folder, steps = sys.argv[1:]
+address, count, number, folder, kill = sys.argv[1:]
 jax.distributed.initialize(address, int(count), int(number))
 from tests.sweep import test_workers
 
-result = test_workers.sweep(folder, steps=int(steps))
+if kill:
+    test_workers.stand_still(folder, number == "1")
+result = test_workers.sweep(folder)
 assert jax.process_count() == int(count) and len(jax.devices()) == 2 * int(count)
 result.to_csv(f"{folder}/result-{number}.csv")
 print("ended", flush=True)
 """
 
 
-def start(count, folder, steps):
-    """Processes of one `jax.distributed` run, each with a sweep on the folder."""
+def stand_still(folder, doomed):
+    """Have a process wait in its third segment to be killed, and another go on from its first one then."""
+    there, inner, segments = Path(folder) / "stands", engine_module.Records.add, []
+
+    def add(self, *args):
+        segments.append(args)
+        if doomed and len(segments) == 3:
+            there.touch()
+            time.sleep(600)
+        while not doomed and not there.exists():
+            time.sleep(0.01)
+        return inner(self, *args)
+
+    pytest.MonkeyPatch().setattr(engine_module.Records, "add", add)
+
+
+def start(count, folder, kill=""):
+    """Processes of one `jax.distributed` run, each with a sweep on the folder; of two the second waits for a kill."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    arguments = [[address, str(count), str(i), str(folder), str(steps)] for i in range(count)]
+    arguments = [[address, str(count), str(i), str(folder), kill] for i in range(count)]
     return [
         subprocess.Popen([sys.executable, "-c", CHILD, *row], env=environment, stdout=subprocess.PIPE, text=True)
         for row in arguments
@@ -171,7 +212,7 @@ def start(count, folder, steps):
 
 @pytest.mark.slow
 def test_processes_of_jax_distributed_share_a_sweep(tmp_path):
-    processes = start(2, tmp_path, 40)
+    processes = start(2, tmp_path)
     assert [process.communicate()[0] for process in processes] == ["ended\n"] * 2
     assert [process.returncode for process in processes] == [0] * 2
     expected = sweep()
@@ -183,15 +224,10 @@ def test_processes_of_jax_distributed_share_a_sweep(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_process_loses_only_what_it_was_running(tmp_path):
-    survivor, doomed = start(2, tmp_path, 200)
+    survivor, doomed = start(2, tmp_path, "kill")
     assert survivor.stdout
 
-    def runs_a_chunk():
-        written = {storage.read_metadata(path).get("worker") for path in tmp_path.glob("chunks/*.safetensors")}
-        pids = {path.name: path.read_text().split()[1] for path in tmp_path.glob("workers/*")}
-        return str(doomed.pid) in {pids.get(worker) for worker in written}
-
-    while not runs_a_chunk():
+    while not (tmp_path / "stands").exists():
         assert doomed.poll() is None
         time.sleep(0.01)
     doomed.kill()
@@ -199,7 +235,7 @@ def test_a_killed_process_loses_only_what_it_was_running(tmp_path):
     assert survivor.stdout.readline() == "ended\n"
     survivor.kill()  # JAX's runtime would have it wait for the dead one, and then end it
     survivor.communicate()
-    assert_same(load(tmp_path), sweep(steps=200))
+    assert_same(load(tmp_path), sweep())
 
 
 @pytest.mark.filterwarnings("ignore:run. memory ran out:UserWarning")

@@ -84,6 +84,19 @@ def test_a_finished_run_is_returned_as_it_is(tmp_path):
     problems.assert_same(content(again), content(run))
 
 
+def test_a_second_fit_of_a_run_is_refused_while_the_first_runs(tmp_path):
+    refused = []
+
+    def again(step, metrics):
+        with pytest.raises(InputError, match="another process is running this; wait for it, end it, or name"):
+            go(TASKS["arrays"], tmp_path)
+        refused.append(step)
+
+    run = go(TASKS["arrays"], tmp_path, callback=again)
+    assert len(refused) == 9
+    problems.assert_same(content(go(TASKS["arrays"], tmp_path)), content(run))
+
+
 CHILD = """
 import sys, jgd
 from jgd.train import fit

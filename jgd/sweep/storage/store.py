@@ -11,12 +11,13 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jgd.core.errors import InputError
+from jgd.core.lock import take
 from jgd.sweep.lanes.chunk import Arrays, Chunk
 from jgd.sweep.lanes.layout import Layout
 from jgd.sweep.lanes.settings import Settings
@@ -32,7 +33,6 @@ from jgd.sweep.storage.files import (
 )
 from jgd.sweep.storage.growth import GROWING, MERGED, grown, parts_of
 from jgd.sweep.storage.identity import same_study, warn_of_code, without
-from jgd.sweep.storage.lock import take
 from jgd.sweep.storage.spec import Json, devices_text, distributions_of
 from jgd.sweep.storage.workers import Peers
 from jgd.sweep.storage.writer import Writer
@@ -66,14 +66,14 @@ class Store:
 
     def __enter__(self) -> "Store":
         try:
-            (self.folder / "chunks").mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             self._handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-            self.peers = Peers(self.folder) if self.workers > 1 else None
+            if taken := take(self._handle, self.folder / "lock", shared=self.workers > 1):
+                (self.folder / "chunks").mkdir(exist_ok=True)
+                self.peers = Peers(self.folder) if self.workers > 1 else None
         except OSError as error:
             raise InputError(f"{self._place}: cannot make this folder ({error.strerror}); name another.") from None
-        if not take(self._handle, self.folder / "lock", shared=self.workers > 1):
-            if self.peers:
-                self.peers.leave()
+        if not taken:
             os.close(self._handle)
             raise InputError(
                 f"{self._place}: another process is running this sweep; wait for it, end it, name another dir, or "
@@ -91,7 +91,20 @@ class Store:
         self._writer.close()
         if self.peers:
             self.peers.leave()
+        self._clear()
         os.close(self._handle)  # which lets go of the lock
+
+    def _clear(self) -> None:
+        """Leave nothing of a sweep that never began, unless another process is about to begin it."""
+        begun = (self.folder / "sweep.json").exists
+        if begun() or not take(self._handle, self.folder / "lock") or begun():
+            return
+        with suppress(OSError):  # somebody has put something there
+            for name in ("lock", "turn"):
+                (self.folder / name).unlink(missing_ok=True)
+            for made in ("chunks", "workers"):
+                if (self.folder / made).exists():
+                    (self.folder / made).rmdir()
 
     def layouts(self, devices: Sequence[Any]) -> dict[int, Layout]:
         """Tell how groups, by their first trials, have run here for one process, if it was on devices like these."""

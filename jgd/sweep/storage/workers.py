@@ -7,13 +7,14 @@ know that it lives; each chunk names the one that runs it, and whoever's turn it
 import os
 import platform
 import uuid
+import weakref
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
 from jgd.core import storage
-from jgd.sweep.storage.lock import held, take, turn
+from jgd.core.lock import held, take, turn
 
 
 class _Seen(NamedTuple):
@@ -34,18 +35,18 @@ class Peers:
         self._seen: dict[Path, _Seen] = {}
         self._read: dict[Path, tuple[int, ...]] = {}
         (folder / "workers").mkdir(exist_ok=True)
-        self._handle = os.open(self._file(self.name), os.O_RDWR | os.O_CREAT, 0o644)
-        take(self._handle, self._file(self.name))
-        os.write(self._handle, f"{platform.node()} {os.getpid()}\n".encode())  # for people
+        handle = os.open(self._file(self.name), os.O_RDWR | os.O_CREAT, 0o644)
+        take(handle, self._file(self.name))
+        os.write(handle, f"{platform.node()} {os.getpid()}\n".encode())  # for people
+        self._leave = weakref.finalize(self, _leave, self._file(self.name), handle)
 
     def turn(self) -> AbstractContextManager[None]:
         """Keep other processes from claiming lanes."""
         return turn(self._folder / "turn")
 
     def leave(self) -> None:
-        """Let go of everything."""
-        self._file(self.name).unlink(missing_ok=True)
-        os.close(self._handle)
+        """Let go of everything, which the end of the process does where a Ctrl-C comes in between."""
+        self._leave()
 
     def look_at(self, groups: Iterable[int]) -> None:
         """Attend to the chunks of these groups from now on, all of them new."""
@@ -80,3 +81,8 @@ class Peers:
 
     def _file(self, worker: str) -> Path:
         return self._folder / "workers" / worker
+
+
+def _leave(path: Path, handle: int) -> None:
+    path.unlink(missing_ok=True)
+    os.close(handle)

@@ -37,6 +37,32 @@ def take(handle: int, path: Path, *, shared: bool = False) -> bool:
 
 
 @contextmanager
+def alone(place: str, folder: Path | None) -> Iterator[None]:
+    """Hold the lock of a folder, made if it is not there; that another process holds it is an error at `place`.
+
+    Of a folder that can only be read, or on a file system without locks, nobody is kept out.
+    """
+    handle, free = -1, True
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+            free = take(handle, folder / "lock")
+    except (OSError, InputError):
+        pass
+    try:
+        if not free:
+            raise InputError(
+                f"{place}(dir={os.fspath(folder or '')!r}): another process is running this; wait for it, end it, or "
+                "name another dir."
+            )
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+@contextmanager
 def turn(path: Path) -> Iterator[None]:
     """Hold a file's lock, after whoever holds it."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

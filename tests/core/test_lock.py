@@ -6,8 +6,7 @@ import types
 
 import pytest
 
-from jgd.core import InputError
-from jgd.sweep.storage import lock
+from jgd.core import InputError, lock
 
 
 @pytest.fixture(params=["posix", "windows"])
@@ -70,3 +69,23 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(lock.fcntl, "flock", refuse)
     with open(tmp_path / "lock", "w") as file, pytest.raises(InputError, match=r"has no locks \(Operation not supp"):
         lock.take(file.fileno(), tmp_path / "lock")
+
+
+@pytest.mark.parametrize("missing", ["locks", "permission"])
+def test_where_nothing_can_be_locked_nobody_is_kept_out(tmp_path, monkeypatch, missing):
+    def refuse(*_):
+        raise InputError("no locks") if missing == "locks" else PermissionError
+
+    monkeypatch.setattr(lock, "take", refuse)
+    with lock.alone("fit", tmp_path / "a"), lock.alone("fit", tmp_path / "a"):
+        pass
+
+
+def test_a_folder_is_for_one_at_a_time(tmp_path):
+    said = r"^fit\(dir='.*a'\): another process is running this; wait for it, end it"
+    with lock.alone("fit", tmp_path / "a"), lock.alone("fit", None), lock.alone("fit", tmp_path / "b"):
+        second = lock.alone("fit", tmp_path / "a")
+        with pytest.raises(InputError, match=said):
+            second.__enter__()
+    with lock.alone("fit", tmp_path / "a"):
+        pass
