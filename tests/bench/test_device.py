@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +16,10 @@ from bench.device.sections import SECTIONS, Section, chosen
 from bench.rows import early, put
 
 FAKES = '''"""Cases."""
-import os, signal, time
+import os, pathlib, signal, time
+def hang():
+    pathlib.Path(os.environ["HANGING"]).touch()
+    time.sleep(60)
 def good(quick, count=1):
     yield from ({"number": i} for i in range(count))
 def raises(quick):
@@ -26,13 +31,13 @@ def killed(quick, by):
     time.sleep(60)
 def slow(quick):
     yield {"number": 0}
-    time.sleep(60)
+    hang()
 def turns(quick, hangs):
     yield {"number": 0, "early": True}
     yield {"number": 1, "early": True}
     yield {"number": 10}
     if hangs:
-        time.sleep(60)
+        hang()
     yield {"number": 11}
     yield {"number": 12}
 def empty(quick):
@@ -51,16 +56,18 @@ def case(name, seconds=20, needs=(), **options):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Run sections of fakes in half a minute at most; returns what is in the file in the end."""
+    """Run sections of fakes; returns what is in the file in the end. A case that hangs has `seconds` pass at once."""
     (tmp_path / "fakes_of_a_test.py").write_text(FAKES)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(runner, "LEAST", 0.2)
+    monkeypatch.setenv("HANGING", str(tmp_path / "hanging"))
 
-    def run(sections, seconds=30, document=Document, **machine):
+    def run(sections, seconds=2000, document=Document, **machine):
+        clock = lambda: time.monotonic() + seconds * (tmp_path / "hanging").exists()  # noqa: E731
+        monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=clock, sleep=time.sleep))
         found = document(sections, False, 0.5, lambda machine: tmp_path / "found.json")
         found.described({**MACHINE, **machine})
         try:
-            runner.run_sections(sections, found, False, seconds)
+            runner.run_sections(sections, found, False, 1000)
         finally:
             found.end()
         return json.loads((tmp_path / "found.json").read_text())
@@ -93,7 +100,7 @@ def test_what_raises_is_killed_or_takes_too_long_stops_no_other(run, tmp_path):
         }),
         "third": Section("Third", {"g": case("good")}),
     }  # fmt: skip
-    found = run(sections, document=Watched)
+    found = run(sections, 100, document=Watched)  # more than the second section has, and less than all
     cases = found["cases"]
     assert {name: one["status"] for name, one in cases.items()} == {
         "a": "failed", "b": "failed", "c": "failed", "d": "done", "e": "cut short", "f": "skipped", "g": "done",
@@ -111,7 +118,7 @@ def test_what_raises_is_killed_or_takes_too_long_stops_no_other(run, tmp_path):
 
 
 def test_what_there_is_no_time_for_is_told(run):
-    found = run({"only": Section("Only", {"a": case("slow"), "b": case("good", seconds=0)})}, seconds=2)
+    found = run({"only": Section("Only", {"a": case("slow"), "b": case("good", seconds=0)})})
     assert found["cases"]["a"]["status"] == "cut short"
     assert found["cases"]["b"]["status"] == "not reached"
     assert any("Good: not reached" in line for line in found["unmeasured"])
@@ -161,7 +168,7 @@ def test_outcomes_are_read_from_one_process_and_from_several():
 
 def test_early_rows_stay_until_others_take_their_places(run):
     cases = {"all": case("turns", hangs=False), "few": case("turns", seconds=1, hangs=True)}
-    found = run({"only": Section("Only", cases)}, seconds=5)["cases"]
+    found = run({"only": Section("Only", cases)})["cases"]
     assert found["all"]["rows"] == [{"number": 10}, {"number": 11}, {"number": 12}]
     assert found["few"]["rows"] == [{"number": 10}, {"number": 1, "early": True}]
     rows = []

@@ -21,7 +21,7 @@ import dataclasses, functools, json, os, signal, sys
 import jax, jax.numpy as jnp, numpy as np
 number, count, killed = map(int, sys.argv[1:4])
 port, folder, kind = sys.argv[4:]
-jax.distributed.initialize(f"localhost:{port}", count, number, heartbeat_timeout_seconds=10)
+jax.distributed.initialize(f"localhost:{port}", count, number)
 import jgd
 from jax.sharding import PartitionSpec as P
 x = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)
