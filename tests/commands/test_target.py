@@ -97,7 +97,7 @@ def test_the_time_that_is_left_goes_by_the_work_of_goals():
 
 def test_a_lone_step_takes_time():
     (goal,) = goals_of("diabetes", 12)
-    seconds, compiling = time_steps(goal.task, [sgd(0.1)], 3, blocks=1, block_seconds=1e-3)
+    seconds, compiling = time_steps(goal.task, [sgd(0.1)], 3, blocks=3, block_seconds=1e-3)
     assert seconds.shape == compiling.shape == (1,)
     assert 0 < seconds[0] < compiling[0]
 
