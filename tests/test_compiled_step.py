@@ -129,6 +129,16 @@ def test_init_takes_abstract_and_numpy_parameters_and_the_state_can_be_donated(r
 
 
 @EACH
+def test_counters_saturate(row):
+    params, opt = row.few(), row.make()
+    largest = jnp.iinfo(jnp.int32).max
+    state = jax.tree.map(lambda x: jnp.full_like(x, largest) if x.dtype == jnp.int32 else x, opt.init(params))
+    updates, state, _ = program(row)(opt, gradient_like(params), state, jax.tree.map(jnp.copy, params))
+    assert all(jnp.all(jnp.isfinite(u)) for u in jax.tree.leaves(updates))
+    assert all(x >= 0 for x in jax.tree.leaves(state) if x.dtype == jnp.int32)
+
+
+@EACH
 def test_a_gradient_that_is_not_finite_is_never_a_silent_zero(row):
     """A NaN gives NaN where it is, in three steps at the latest, or the transform is one that guards."""
     params, opt = row.few(), row.make()

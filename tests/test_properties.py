@@ -50,8 +50,12 @@ def test_every_form_has_a_row():
 def test_shapes_and_dtypes_never_change(row, dtype, number):
     params = row.params(dtype)
     opt = jax.tree.map(lambda x: number(x) if number is float else jnp.asarray(x, jnp.float32), row.make())
-    state = opt.init(params)
-    updates, new = jax.eval_shape(lambda p, s: row.update(opt, p, s, p), params, state)
+
+    def step(params):
+        state = opt.init(params)
+        return *row.update(opt, params, state, params), state
+
+    updates, new, state = jax.eval_shape(step, params)
     assert dtypes(updates) == dtypes(params)
     assert dtypes(new) == dtypes(state)
 
@@ -135,8 +139,8 @@ def test_odd_trees(row):
         for params in ({}, {"a": None, "b": jnp.ones(3)}, [jnp.ones((0, 3)), jnp.ones(())], jnp.ones(2)):
             updates, _ = jax.eval_shape(lambda opt, p: one_step(row, opt, p, p), opt, params)
             assert dtypes(updates) == dtypes(params)
-    for params in ({}, [jnp.ones((0, 3)), jnp.ones((3, 0))]):
-        assert dtypes(one_step(row, opt, params, params)[0]) == dtypes(params)
+    empty = {}, [jnp.ones((0, 3)), jnp.ones((3, 0))]
+    assert dtypes(jax.jit(lambda opt: [one_step(row, opt, p, p)[0] for p in empty])(opt)) == [*map(dtypes, empty)]
 
 
 @EACH
@@ -169,16 +173,6 @@ def test_the_state_is_optax_s_and_of_the_declared_size(row):
     size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes) if x.ndim)
     declared = 4 if row.name == "muon" else row.state_bytes
     assert declared is None or size == declared * 64 * 64
-
-
-@EACH
-def test_counters_saturate(row):
-    params, opt = row.few(), row.make()
-    largest = jnp.iinfo(jnp.int32).max
-    state = jax.tree.map(lambda x: jnp.full_like(x, largest) if x.dtype == jnp.int32 else x, opt.init(params))
-    updates, state = row.update(opt, gradient_like(params), state, params)
-    assert all(jnp.all(jnp.isfinite(u)) for u in jax.tree.leaves(updates))
-    assert all(x >= 0 for x in jax.tree.leaves(state) if x.dtype == jnp.int32)
 
 
 @EACH
