@@ -49,15 +49,21 @@ def by_hand(quick: bool = False, only: str = "") -> Yields:
 
 
 def agreed(name: str) -> list[dict[str, Any]]:
-    """Return the figures of both versions, from a process of its own."""
+    """Return the figures of both versions."""
+    return json.loads(printed(name)[-1])
+
+
+def printed(name: str, *options: str) -> list[str]:
+    """Return what both versions print in a process of Python's with these options: the last line has the figures."""
     code = (
         "import json, sys; from bench.plain.agreement import agreement; found = agreement(sys.argv[1]); "
         "print(json.dumps([{**f._asdict(), 'met': f.met} for f in found]))"
     )
-    run = subprocess.run([sys.executable, "-c", code, name], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, *options, "-c", code, name]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if run.returncode:
         raise RuntimeError(f"{name}: " + "\n".join(run.stderr.splitlines()[-8:]))
-    return json.loads(run.stdout.splitlines()[-1])
+    return run.stdout.splitlines()
 
 
 def lines(name: str) -> tuple[int, int]:

@@ -1,7 +1,5 @@
 """Give the plain versions what they need to train the same runs: jgd's keys, and the example's own calls of it."""
 
-import contextlib
-import io
 import pathlib
 import runpy
 from typing import Any
@@ -54,6 +52,6 @@ def calls(name: str, function: str) -> list[tuple[tuple[Any, ...], Any]]:
         found.append((args, result))
         return result
 
-    with mock.patch.object(owner, function, recorded), contextlib.redirect_stdout(io.StringIO()):
+    with mock.patch.object(owner, function, recorded):
         runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     return found
