@@ -13,12 +13,14 @@ import jax
 import jax.core
 import numpy as np
 
+from jgd.core.call_arguments import bind_arguments, takes
 from jgd.core.errors import InputError, suggestion
 from jgd.core.outline import shown as shown
 from jgd.core.types import Transform
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
+OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # of a store elsewhere; a pathlib.Path has made one slash of two
 
 
@@ -164,15 +166,17 @@ def checked(**here: Kind | None) -> Callable[[Callable[Given, Answer]], Callable
 
     def decorate(fn: Callable[Given, Answer]) -> Callable[Given, Answer]:
         signature = inspect.signature(fn)
+        needed = {
+            name for name, one in signature.parameters.items() if one.default is one.empty and one.kind not in OPEN
+        }
         place = fn.__qualname__.removesuffix(".__init__").rpartition("<locals>.")[2]
 
         @functools.wraps(fn)
         def call(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
-            try:
-                given = signature.bind_partial(*args, **kwargs).arguments
-            except TypeError:  # which Python words itself below, with the function's name
-                given = {}
+            given = bind_arguments(place, signature, args, kwargs, partial=True).arguments
             check_arguments(place, signature, given, here)
+            if not needed <= given.keys():
+                bind_arguments(place, signature, args, kwargs)  # which says what is missing
             return fn(*args, **kwargs)
 
         setattr(call, "__kinds__", kinds_by_name(signature, here))  # noqa: B010
@@ -195,35 +199,6 @@ def check_arguments(
         if kind is not None and value is not signature.parameters[name].default and not admits(kind, value):
             hint = suggestion(value, kind.names) if isinstance(value, str) else ""
             raise InputError(f"{place}({name}={shown(value)}): {name} must {kind.expected}.{hint}")
-
-
-def takes(fn: Callable[..., Any], count: int) -> bool:
-    """Tell whether a call with so many positional arguments fits; a builtin, which does not tell, takes any."""
-    try:
-        signature = inspect.signature(fn)
-    except (TypeError, ValueError):
-        return True
-    return binds(signature, count)
-
-
-def bind_arguments(
-    name: str, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> inspect.BoundArguments:
-    """Bind the arguments of a call, or say how `name` is called."""
-    try:
-        return signature.bind(*args, **kwargs)
-    except TypeError as error:
-        plain = inspect.Signature([one.replace(annotation=one.empty) for one in signature.parameters.values()])
-        raise TypeError(f"{name}: {error}; it is called as {name}{plain}") from None
-
-
-def binds(signature: inspect.Signature, count: int) -> bool:
-    """Tell whether a call with so many positional arguments fits a signature."""
-    try:
-        signature.bind(*range(count))
-    except TypeError:
-        return False
-    return True
 
 
 def admits(kind: Kind, value: Any) -> bool:

@@ -12,8 +12,8 @@ class InputError(ValueError):
     """Refuse what the caller gave; the message names the place, the value and the remedy."""
 
 
-class MissingError(InputError, TypeError):
-    """Refuse a call without an argument that it needs, which Python itself calls a TypeError."""
+class CallError(InputError, TypeError):
+    """Refuse a call whose arguments do not fit the function, which Python itself calls a TypeError."""
 
 
 class ExpectationError(InputError):

@@ -12,7 +12,8 @@ from typing import Any, TypeVar, dataclass_transform
 import jax
 import numpy as np
 
-from jgd.core.arguments import FLAG, Kind, admits, bind_arguments, shown
+from jgd.core.arguments import FLAG, Kind, admits, shown
+from jgd.core.call_arguments import bind_arguments
 from jgd.core.call_text import call_name, call_text
 from jgd.core.errors import ExpectationError, InputError, RefusalError
 from jgd.core.given import GIVEN, UNDRAWN, UNNAMED, Placeholder

@@ -9,7 +9,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jgd.core.errors import InputError, MissingError
+from jgd.core.errors import CallError, InputError
 from jgd.core.mesh import check_whole
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
@@ -246,13 +246,13 @@ def check_fits(place: str, grads: Grads, tree: Any, *, shaped: bool = True) -> l
 def check_params(place: str, params: Params) -> None:
     """Refuse a missing `params`."""
     if params is None:
-        raise MissingError(f"{place}: params is missing; call update(grads, state, params).")
+        raise CallError(f"{place}: params is missing; call update(grads, state, params).")
 
 
 def check_extra(place: str, name: str, value: Any) -> None:
     """Refuse a missing extra argument."""
     if value is None:
-        raise MissingError(f"{place}: {name} is missing; call update(grads, state, params, {name}=...).")
+        raise CallError(f"{place}: {name} is missing; call update(grads, state, params, {name}=...).")
 
 
 def nth_name(tree: Any, index: int) -> str:

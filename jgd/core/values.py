@@ -30,6 +30,7 @@ INDEX = Kind(
 )
 
 
+@checked()
 def hyperparams(value: Any) -> dict[str, Any]:
     """Return every hyperparameter by its name: `{"b1": 0.9, ..., "learning_rate": 0.001}`.
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import InputError, part, record, static
+from jgd.core.arguments import checked
 from jgd.core.errors import ExpectationError
 from jgd.core.tree import abs_sq, cast_like, nth_name, ratio, safe_sqrt, widen
 from jgd.core.types import Params, Weights
@@ -133,6 +134,7 @@ class LabelledGroupL2(Nonsmooth):
         return jnp.shape(self.scale)
 
 
+@checked()
 def group_l2(scale: Weights, groups: Any = None) -> GroupL2 | LabelledGroupL2:
     """Penalise the sum of the Euclidean norms of groups of entries, which become zero together: the group lasso.
 

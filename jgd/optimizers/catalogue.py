@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import jax
 import jax.numpy as jnp
 
-from jgd.core.arguments import FLAG, MASK, Kind, admits, bind_arguments, shown
+from jgd.core.arguments import FLAG, MASK, Kind, admits, checked, shown
+from jgd.core.call_arguments import bind_arguments
 from jgd.core.errors import RefusalError, unknown
 from jgd.core.given import UNDRAWN, Placeholder, made, taken_numbers
 from jgd.core.tree import tree_bytes
@@ -159,6 +160,7 @@ def descend_then_decay(
     return chain(rule, ScaleThenDecay(learning_rate, weight_decay, mask, start=start))
 
 
+@checked()
 def catalogue(pattern: str = "*") -> OptimizerTable:
     """Return the optimizers whose names match a pattern such as `adam*`, in order; they print as a table.
 

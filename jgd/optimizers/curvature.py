@@ -9,7 +9,7 @@ import optax
 
 from jgd.core import InputError, record, static
 from jgd.core.arguments import one_of
-from jgd.core.errors import MissingError
+from jgd.core.errors import CallError
 from jgd.core.frozen import first_key, frozen_key, split_key
 from jgd.core.leaves import PARTS, check_real, is_whole
 from jgd.core.outline import shown
@@ -155,7 +155,7 @@ def model_at(place: str, grads: Grads, params: Params, outputs_fn: Any) -> Model
     """Return the outputs and the Jacobian, or refuse with what is missing."""
     check_params(place, params)
     if outputs_fn is None:
-        raise MissingError(
+        raise CallError(
             f"{place}: outputs_fn is missing, the model's outputs as a function of the parameters; write the task's "
             "loss as jgd.loss_of_outputs(outputs, loss), or call update(grads, state, params, outputs_fn=..., "
             "loss_fn=...)."

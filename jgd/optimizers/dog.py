@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import Rule, global_norm, hyper, record, static
-from jgd.core.arguments import one_of
+from jgd.core.arguments import checked, one_of
 from jgd.core.errors import RefusalError
 from jgd.core.frozen import dtype_name
 from jgd.core.outline import shown
@@ -76,6 +76,7 @@ class ScaleByDog(Pair):
         return f"scale_by_dog(init_step=({self.kind!r}, {self.value!r}), eps={self.eps!r})"
 
 
+@checked()
 def scale_by_dog(init_step: _Beginning, eps: Scalar = 1e-8) -> ScaleByDog:
     """Scale gradients by the distance over the gradients; `init_step` is (kind, value)."""
     if not isinstance(init_step, tuple) or len(init_step) != 2:

@@ -8,6 +8,7 @@ import textwrap
 from types import ModuleType
 from typing import Any, NamedTuple, get_args
 
+from jgd.core.arguments import checked
 from jgd.core.errors import unknown
 from jgd.optimizers.catalogue import OptimizerEntry, catalogue, known_table, source_in
 
@@ -39,6 +40,7 @@ class OptimizerList(dict[str, OptimizerEntry | TransformEntry]):
         return known_table(self.values())
 
 
+@checked()
 def list(pattern: str = "*", *packages: ModuleType) -> OptimizerList:
     """List the optimizers, wrappers and transforms whose names match a pattern such as `adam*`, as a table.
 

@@ -10,7 +10,7 @@ import optax
 from jgd.core import InputError, Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM, Kind, whole_from
 from jgd.core.cost import Cost, cost, total
-from jgd.core.errors import MissingError
+from jgd.core.errors import CallError
 from jgd.core.pair import Pair
 from jgd.core.tree import (
     cast_like,
@@ -109,7 +109,7 @@ class Sam(Pair):
         if not self.opaque_mode:
             return self._one_step(grads, state, params, extra)
         if grad_fn is None:
-            raise MissingError(
+            raise CallError(
                 "Sam.update: grad_fn is missing; call update(grads, state, params, grad_fn=...) in opaque_mode, where "
                 "grad_fn(params, i) returns the gradients for step i."
             )

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jgd.core.arguments import checked
 from jgd.core.record import hyper, record, static
 from jgd.core.tree import widen
 from jgd.core.types import Scalar
@@ -108,11 +109,13 @@ class CosineDecay(OfTime):
         return widen(self.init_value) * blend(self.alpha, 1.0, curve)
 
 
+@checked()
 def constant_schedule(value: Scalar) -> Constant:
     """Give the same value at every step."""
     return Constant(value)
 
 
+@checked()
 def linear_schedule(
     init_value: Scalar, end_value: Scalar, transition_steps: Scalar, transition_begin: Scalar = 0
 ) -> Linear:
@@ -120,6 +123,7 @@ def linear_schedule(
     return Linear(init_value, end_value, transition_steps, transition_begin)
 
 
+@checked()
 def polynomial_schedule(
     init_value: Scalar, end_value: Scalar, power: Scalar, transition_steps: Scalar, transition_begin: Scalar = 0
 ) -> Polynomial:
@@ -127,6 +131,7 @@ def polynomial_schedule(
     return Polynomial(init_value, end_value, power, transition_steps, transition_begin)
 
 
+@checked()
 def exponential_decay(
     init_value: Scalar,
     transition_steps: Scalar,
@@ -139,6 +144,7 @@ def exponential_decay(
     return ExponentialDecay(init_value, transition_steps, decay_rate, transition_begin, staircase, end_value)
 
 
+@checked()
 def cosine_decay_schedule(
     init_value: Scalar, decay_steps: Scalar, alpha: Scalar = 0.0, exponent: Scalar = 1.0
 ) -> CosineDecay:

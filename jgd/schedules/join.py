@@ -195,6 +195,7 @@ def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Scalar]]) -> Restarts:
     return Restarts(tuple(map(_cycle, cosine_kwargs)))
 
 
+@checked()
 def cosine_restarts_schedule(
     init_value: Scalar,
     decay_steps: Scalar,

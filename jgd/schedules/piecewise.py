@@ -137,6 +137,7 @@ def piecewise_interpolate_schedule(
     return PiecewiseInterpolate(interpolate_type, init_value, *_columns(boundaries_and_scales))
 
 
+@checked()
 def linear_onecycle_schedule(
     transition_steps: Scalar,
     peak_value: Scalar,
@@ -149,6 +150,7 @@ def linear_onecycle_schedule(
     return LinearOneCycle(transition_steps, peak_value, pct_start, pct_final, div_factor, final_div_factor)
 
 
+@checked()
 def cosine_onecycle_schedule(
     transition_steps: Scalar,
     peak_value: Scalar,

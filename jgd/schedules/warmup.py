@@ -159,6 +159,7 @@ class InverseSqrt(OfTime):
         return _warm_up(self, time, fall)
 
 
+@checked()
 def warmup_cosine_decay_schedule(
     init_value: Scalar,
     peak_value: Scalar,
@@ -176,16 +177,19 @@ def warmup_cosine_decay_schedule(
     return WarmupCosineDecay(init_value, peak_value, warmup_steps, decay_steps, end_value, exponent)
 
 
+@checked()
 def linear_warmup_schedule(peak_value: Scalar, warmup_steps: Scalar) -> LinearWarmup:
     """Warm up linearly, with `peak_value / warmup_steps` at the first step, then keep `peak_value` for ever."""
     return LinearWarmup(peak_value, warmup_steps)
 
 
+@checked()
 def warmup_constant_schedule(init_value: Scalar, peak_value: Scalar, warmup_steps: Scalar) -> WarmupConstant:
     """Warm up linearly, then keep `peak_value` for ever."""
     return WarmupConstant(init_value, peak_value, warmup_steps)
 
 
+@checked()
 def warmup_exponential_decay_schedule(
     init_value: Scalar,
     peak_value: Scalar,
@@ -216,6 +220,7 @@ def warmup_stable_decay_schedule(
     return WarmupStableDecay(peak_value, warmup_steps, stable_steps, decay_steps, init_value, end_value, cooldown)
 
 
+@checked()
 def inverse_sqrt_schedule(
     peak_value: Scalar, warmup_steps: Scalar, init_value: Scalar = 0.0, timescale: Scalar | None = None
 ) -> InverseSqrt:

@@ -8,7 +8,8 @@ from typing import Any
 
 import jax
 
-from jgd.core.arguments import COUNT, FLAG, TEXT, WHOLE, Kind, admits, listed, takes
+from jgd.core.arguments import COUNT, FLAG, TEXT, WHOLE, Kind, admits, listed
+from jgd.core.call_arguments import takes
 from jgd.core.errors import InputError, unknown, whole
 from jgd.core.outline import shown
 from jgd.core.state_specs import BY_PATH, SPECS

@@ -9,7 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from jax.sharding import Mesh
 
-from jgd.core.arguments import bind_arguments, check_arguments, kinds_by_name
+from jgd.core.arguments import check_arguments, kinds_by_name
+from jgd.core.call_arguments import bind_arguments
 from jgd.core.storage import folder_path
 from jgd.sweep import arguments
 from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside

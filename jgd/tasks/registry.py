@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from jgd.core.arguments import TEXT, binds, checked
+from jgd.core.arguments import TEXT, checked
+from jgd.core.call_arguments import binds
 from jgd.core.errors import InputError, unknown
 from jgd.core.user_code import attempt, look_up
 from jgd.tasks.builtin import breast_cancer, diabetes, digits, mnist5k

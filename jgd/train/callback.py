@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import takes
+from jgd.core.call_arguments import takes
 from jgd.core.errors import InputError
 from jgd.core.outline import shown
 from jgd.core.types import Params, State, Transform

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.core
 
-from jgd.core.arguments import binds, function_of
+from jgd.core.arguments import function_of
+from jgd.core.call_arguments import binds
 from jgd.core.errors import InputError
 from jgd.core.record import Function, record, static
 

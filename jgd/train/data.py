@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
-from jgd.core.arguments import takes
+from jgd.core.call_arguments import takes
 from jgd.core.errors import InputError
 from jgd.core.outline import shown
 from jgd.core.record import as_function

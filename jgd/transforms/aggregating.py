@@ -258,6 +258,7 @@ def get_batch_size_from_per_elt_updates(per_elt_updates: Updates, per_elt_axis: 
     return sizes[0] if sizes else 0
 
 
+@checked()
 def get_unbiased_mean_and_variance_ema(state: State) -> tuple[Updates, Updates]:
     """Return the means of `track_per_element_mean_and_variance_with_ema` in a state, over 1 - d^t; zeros at first."""
     found = optax.tree.get(state, "PerElementMeanAndVarianceEMAState", None)

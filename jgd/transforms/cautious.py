@@ -106,6 +106,7 @@ def cautious(inner: Any, eps: Scalar = 1e-3) -> Transform:
     return chain(Cautious(rule, eps), *last) if last else Cautious(rule, eps)
 
 
+@checked()
 def add_cautious_decayed_weights(weight_decay: Rate, mask: Any = None) -> AddCautiousDecay | Masked:
     """Add `weight_decay * params` to a rule's updates where the two agree in sign, strictly, and `mask` is true.
 

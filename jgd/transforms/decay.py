@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import InputError, Transform, hyper, record, static
-from jgd.core.arguments import MASK, one_of
+from jgd.core.arguments import MASK, checked, one_of
 from jgd.core.frozen import frozen
 from jgd.core.pair import Pair, abstracted, explained
 from jgd.core.tree import check_params, copied, map_unzip, map_updates, where_both
@@ -60,6 +60,7 @@ class AddDecayedWeights(DecayRule):
         return g + wd * p
 
 
+@checked()
 def add_decayed_weights(weight_decay: Rate = 0.0, mask: Any = None) -> AddDecayedWeights | Masked:
     """Add `weight_decay * params`, where `mask` is true if one is given."""
     decay = AddDecayedWeights(weight_decay)

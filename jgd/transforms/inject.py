@@ -13,7 +13,8 @@ import numpy as np
 import optax
 
 from jgd.core import Transform, as_function, part, record, static
-from jgd.core.arguments import DTYPE, Kind, bind_arguments, checked, function_of
+from jgd.core.arguments import DTYPE, Kind, checked, function_of
+from jgd.core.call_arguments import bind_arguments
 from jgd.core.cost import Cost, cost
 from jgd.core.errors import unknown
 from jgd.core.frozen import Frozen, dtype_name, frozen

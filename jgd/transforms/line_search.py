@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import InputError
-from jgd.core.errors import MissingError
+from jgd.core.errors import CallError
 from jgd.core.tree import (
     cast_like,
     check_inexact,
@@ -174,7 +174,7 @@ def ray(
     check_params(place, params)
     missing = [name for name in NEEDED if extra.get(name) is None]
     if missing:
-        raise MissingError(
+        raise CallError(
             f"{place}: {' and '.join(missing)} missing; call update(grads, state, params, value=value, grad=grads, "
             "value_fn=fn) with fn(params) -> value."
         )

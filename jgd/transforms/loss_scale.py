@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Transform, hyper, part, record
-from jgd.core.arguments import TRANSFORM
+from jgd.core.arguments import TRANSFORM, checked
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves
 from jgd.core.pair import Pair
@@ -84,6 +84,7 @@ class DynamicLossScale(Pair):
 dynamic_loss_scale = DynamicLossScale
 
 
+@checked()
 def loss_scale(state: State) -> jax.Array | None:
     """Find the factor of the loss in an optimizer's state, the outermost; `None` where there is none."""
     if isinstance(state, LossScaleState):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import hyper, record, static
+from jgd.core.arguments import checked
 from jgd.core.errors import InputError
 from jgd.core.frozen import first_key, frozen_key, split_key
 from jgd.core.pair import Pair
@@ -46,6 +47,7 @@ class AddNoise(Pair):
         return structure.unflatten(updates), optax.AddNoiseState(t, kept)
 
 
+@checked(eta=None)  # a variance here
 def add_noise(eta: Scalar, gamma: Scalar, key: Any = None, *, seed: Any = None) -> AddNoise:
     """Add Gaussian noise of the variance eta / t^gamma; `seed` is another name of `key`."""
     return AddNoise(eta, gamma, one_key("add_noise", key, seed))

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import InputError, hyper, record
-from jgd.core.errors import MissingError
+from jgd.core.arguments import checked
+from jgd.core.errors import CallError
 from jgd.core.pair import Pair
 from jgd.core.tree import check_fits, increment, map_updates, scalar_of, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
@@ -47,7 +48,7 @@ class ReduceOnPlateau(Pair):
         """Return the gradients, scaled."""
         loss, dtype = extra.get("value"), state.avg_value.dtype
         if loss is None:
-            raise MissingError(
+            raise CallError(
                 "ReduceOnPlateau.update: value is missing; call update(grads, state, params, value=...) with the loss."
             )
         if params is not None:
@@ -79,6 +80,7 @@ class ReduceOnPlateau(Pair):
         )
 
 
+@checked()
 def reduce_on_plateau(
     factor: Scalar = 0.1,
     patience: Scalar = 10,

@@ -291,5 +291,5 @@ def test_bad_input_is_one_sentence(call, words):
 
 
 def test_an_unknown_argument_is_told_of_run():
-    with pytest.raises(TypeError, match=r"^run: .*'n_trials'; it is called as run\(task, .*num_trials=None"):
+    with pytest.raises(TypeError, match=r"^run: .*'n_trials'; .*it is called as run\(task, .*num_trials=None"):
         run(TASK, jgd.sgd(0.1), n_trials=3)  # pyright: ignore[reportCallIssue]

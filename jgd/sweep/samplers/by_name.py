@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from jgd.core.arguments import Kind, takes
+from jgd.core.arguments import Kind
+from jgd.core.call_arguments import takes
 from jgd.core.errors import InputError, unknown
 from jgd.core.outline import shown
 from jgd.core.types import Transform

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jgd.core.arguments import checked
 from jgd.core.errors import InputError
 from jgd.core.optional import require
 from jgd.core.outline import shown
@@ -18,6 +19,7 @@ from jgd.sweep.spaces.space import Axis, Trial, is_active, params_at
 TAIL = 6.0  # standard deviations within which a normal axis draws: its unit interval ends at 1e-9
 
 
+@checked()
 def from_optuna(sampler: Any) -> Callable[[Sequence[Axis], int], Sampler]:
     """Use one of Optuna's samplers for `run(sampler=...)`, such as `from_optuna(optuna.samplers.CmaEsSampler(seed=0))`.
 
