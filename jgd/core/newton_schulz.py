@@ -10,7 +10,7 @@ from jgd.core.by_platform import by_platform
 from jgd.core.errors import ExpectationError, RefusalError
 from jgd.core.outline import shown
 from jgd.core.shapes import Inexact
-from jgd.core.tree import abs_sq, moment_dtype, safe_sqrt
+from jgd.core.tree import abs_sq, moment_dtype, ratio, safe_sqrt
 from jgd.core.types import Array, Scalar
 
 STEPS = 5
@@ -99,7 +99,7 @@ def newton_schulz(
         x, gram = _by_product(x, eps, preconditioning) if count else (x, None)
     else:
         norm = jnp.linalg.norm(x, 2) if preconditioning == "spectral" else safe_sqrt(jnp.sum(abs_sq(x)))
-        x, gram = x / (norm + eps), None
+        x, gram = ratio(x, norm + eps), None
     x = x if dtype is None else x.astype(moment_dtype(x, dtype))
     for step in range(count):
         first = 3 * step % len(ns_coeffs)

@@ -56,7 +56,7 @@ lazy(
         ),
         "jgd.optimizers.dadapt": (
             "DAdaptAdagrad DAdaptAdamw DAdaptLion DAdaptSgd DAdaptState adam_rate dadapt_adagrad dadapt_adamw "
-            "dadapt_lion dadapt_sgd quotient sum_of_moduli"
+            "dadapt_lion dadapt_sgd sum_of_moduli"
         ),
         "jgd.optimizers.damped_cg": "ConjugateGradients damped_cg updates_along",
         "jgd.optimizers.diffgrad": "ScaleByDiffgrad diffgrad scale_by_diffgrad",

@@ -140,7 +140,6 @@ from jgd.optimizers.dadapt import dadapt_adagrad as dadapt_adagrad
 from jgd.optimizers.dadapt import dadapt_adamw as dadapt_adamw
 from jgd.optimizers.dadapt import dadapt_lion as dadapt_lion
 from jgd.optimizers.dadapt import dadapt_sgd as dadapt_sgd
-from jgd.optimizers.dadapt import quotient as quotient
 from jgd.optimizers.dadapt import sum_of_moduli as sum_of_moduli
 from jgd.optimizers.damped_cg import ConjugateGradients as ConjugateGradients
 from jgd.optimizers.damped_cg import damped_cg as damped_cg

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -41,7 +41,7 @@ class ScaleByAcprop(Rule):
         root = safe_sqrt(jnp.where(first, 1.0, r * s)) + self.eps
         s = self.b2 * s + (1 - self.b2) * abs_sq(g - m) + self.eps_root
         m = self.b1 * m + (1 - self.b1) * g
-        return g / root, m, s
+        return ratio(g, root), m, s
 
 
 scale_by_acprop = ScaleByAcprop

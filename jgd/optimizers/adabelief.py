@@ -7,7 +7,7 @@ import jax
 import optax
 
 from jgd.core import Rule, hyper, record, static
-from jgd.core.tree import abs_sq, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.adam import bias_corrections, corrected_mean
 from jgd.optimizers.catalogue import descend, optimizer
@@ -43,7 +43,7 @@ class ScaleByBelief(Rule):
         # eps_root is not added last: XLA computes again what ends in a sum with a scalar, from a copy of the old s.
         s = self.b2 * s + self.eps_root + (1 - self.b2) * abs_sq(g - m)
         look = corrected_mean(shared, self.b1, g, m, nesterov=self.nesterov)
-        return look / (safe_sqrt(shared[1] * s) + self.eps), m, s
+        return ratio(look, safe_sqrt(shared[1] * s) + self.eps), m, s
 
 
 scale_by_belief = ScaleByBelief

@@ -9,7 +9,7 @@ import optax
 
 from jgd.core import Rule, hyper, record, static
 from jgd.core.frozen import dtype_name
-from jgd.core.tree import abs_sq, increment, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, increment, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer, variant
 from jgd.transforms import Chain
@@ -49,7 +49,7 @@ class ScaleByAdam(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
         look = corrected_mean(shared, self.b1, g, m, nesterov=self.nesterov)
-        return look / self.metric(shared, v), m, v
+        return ratio(look, self.metric(shared, v)), m, v
 
     def metric(self, shared: Any, v: jax.Array) -> jax.Array:
         """Return the divisor of the step: sqrt(v^ + eps_root) + eps."""
@@ -90,7 +90,7 @@ class ScaleByAmsgrad(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
         top = jnp.maximum(top, r2 * v)
-        return r1 * m / (safe_sqrt(top + self.eps_root) + self.eps), m, v, top
+        return ratio(r1 * m, safe_sqrt(top + self.eps_root) + self.eps), m, v, top
 
 
 scale_by_amsgrad = ScaleByAmsgrad

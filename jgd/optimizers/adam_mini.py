@@ -13,7 +13,7 @@ from jgd.core.arguments import WHOLE
 from jgd.core.frozen import frozen, thaw
 from jgd.core.leaves import check_patterns, fits, leaf_paths, prefix_mismatch
 from jgd.core.matrices import cut
-from jgd.core.tree import abs_sq, check_fits, check_inexact, moment_dtype, name_of, safe_sqrt, zero_count, zeros
+from jgd.core.tree import abs_sq, check_fits, check_inexact, moment_dtype, name_of, ratio, safe_sqrt, zero_count, zeros
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.adam import bias_corrections
 from jgd.optimizers.catalogue import descend, optimizer
@@ -171,7 +171,7 @@ class ScaleByAdamMini(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * jnp.mean(abs_sq(g).reshape(split), within)
         bottom = jnp.expand_dims(safe_sqrt(r2 * v) + self.eps, within)
-        return ((r1 * m).reshape(split) / bottom).reshape(g.shape), m, v
+        return ratio((r1 * m).reshape(split), bottom).reshape(g.shape), m, v
 
     def for_params(self, params: Params) -> "ScaleByAdamMini":
         """Return the same with the blocks fixed that are declared or guessed for these parameters.

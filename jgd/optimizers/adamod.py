@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
@@ -42,7 +42,7 @@ class ScaleByAdamod(Rule):
     def step(self, rate: Any, g: jax.Array, m: jax.Array, v: jax.Array, s: jax.Array) -> tuple[jax.Array, ...]:
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
-        r = rate / (safe_sqrt(v) + self.eps)
+        r = ratio(rate, safe_sqrt(v) + self.eps)
         s = self.b3 * s + (1 - self.b3) * r
         return jnp.minimum(r, s) * m, m, v, s
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record, static
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -46,7 +46,7 @@ class ScaleByAdamp(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
         look = self.b1 * m + (1 - self.b1) * g if self.nesterov else m
-        u = r1 * look / (safe_sqrt(r2 * v) + self.eps)
+        u = ratio(r1 * look, safe_sqrt(r2 * v) + self.eps)
         k, found = _along(u, g, p, self.delta, self.eps)
         return u + (self.weight_decay * jnp.where(found, self.weight_decay_ratio, 1.0) - k) * p, m, v
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record, static
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -47,7 +47,7 @@ class ScaleByAdan(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * d
         n = self.b3 * n + (1 - self.b3) * abs_sq(g + weight * d)
-        return (r1 * m + weight * r2 * v) / (safe_sqrt(r3 * n + self.eps_root) + self.eps), m, v, n, g
+        return ratio(r1 * m + weight * r2 * v, safe_sqrt(r3 * n + self.eps_root) + self.eps), m, v, n, g
 
 
 scale_by_adan = ScaleByAdan

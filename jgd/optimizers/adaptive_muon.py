@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
 from jgd.core.newton_schulz import STANDARD
-from jgd.core.tree import abs_sq, safe_sqrt
+from jgd.core.tree import abs_sq, ratio, safe_sqrt
 from jgd.core.types import Rate, Scalar, State
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.optimizers.muon import OrthogonalMomentum, beside_adamw, matrices_and_labels, shape_factor
@@ -46,10 +46,10 @@ class ScaleByNormuon(OrthogonalMomentum):
     def step(self, t: Any, x: jax.Array, v: jax.Array) -> tuple[jax.Array, jax.Array]:  # pyright: ignore
         o = self.orthogonal(x)
         v = self.b2 * v + (1 - self.b2) * jnp.mean(abs_sq(o), axis=0, keepdims=True)
-        u = o / (safe_sqrt(v) + self.eps)
+        u = ratio(o, safe_sqrt(v) + self.eps)
         if self.consistent_rms is None:
-            return shape_factor(*x.shape) * _norm(o) / (_norm(u) + self.eps) * u, v
-        return self.consistent_rms * x.size**0.5 / (_norm(u) + self.eps) * u, v
+            return shape_factor(*x.shape) * ratio(_norm(o), _norm(u) + self.eps) * u, v
+        return ratio(self.consistent_rms * x.size**0.5, _norm(u) + self.eps) * u, v
 
 
 @record
@@ -76,10 +76,10 @@ class ScaleByAdamuon(OrthogonalMomentum):
     def step(self, t: Any, x: jax.Array, v: jax.Array) -> tuple[jax.Array, jax.Array]:  # pyright: ignore
         o = self.orthogonal(jnp.sign(x) if self.sign_stabilized else x)
         v = self.b2 * v + (1 - self.b2) * abs_sq(o)
-        u = o / (safe_sqrt(v) + self.eps)
+        u = ratio(o, safe_sqrt(v) + self.eps)
         if self.consistent_rms is None:
             return shape_factor(*x.shape) * u, v
-        return self.consistent_rms * x.size**0.5 / (_norm(u) + self.eps) * u, v
+        return ratio(self.consistent_rms * x.size**0.5, _norm(u) + self.eps) * u, v
 
 
 scale_by_normuon = ScaleByNormuon

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record, static
 from jgd.core.frozen import dtype_name
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.core.values import at_count
 from jgd.optimizers.catalogue import descend, optimizer
@@ -57,7 +57,7 @@ class ScaleByAdemamix(Rule):
         m1 = self.b1 * m1 + (1 - self.b1) * g
         m2 = b3 * m2 + (1 - b3) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
-        return (r1 * m1 + alpha * m2) / (safe_sqrt(r2 * v + self.eps_root) + self.eps), m1, m2, v
+        return ratio(r1 * m1 + alpha * m2, safe_sqrt(r2 * v + self.eps_root) + self.eps), m1, m2, v
 
 
 scale_by_ademamix = ScaleByAdemamix
@@ -92,7 +92,7 @@ class ScaleBySimplifiedAdemamix(Rule):
         r, alpha = shared
         m = self.b1 * m + g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
-        return (m + alpha * g) / (safe_sqrt(r * v + self.eps_root) + self.eps), m, v
+        return ratio(m + alpha * g, safe_sqrt(r * v + self.eps_root) + self.eps), m, v
 
 
 scale_by_simplified_ademamix = ScaleBySimplifiedAdemamix

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, scalar_of, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, scalar_of, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
@@ -51,7 +51,7 @@ class ScaleByAmos(Rule):
         rate, bias = shared
         square = jnp.sum(abs_sq(g)) / max(1, g.size)
         v = self.beta * v + (1 - self.beta) * square
-        inverse, first = bias / (v + self.eps), rate * _eta(p.shape)
+        inverse, first = ratio(bias, v + self.eps), rate * _eta(p.shape)
         c = rate**2 * square * inverse / jnp.sqrt(1 + self.c_coef * safe_sqrt(rate) * b)
         d = 1 / (1 + self.d_coef * safe_sqrt(first) * b)
         u = d * (first * safe_sqrt(inverse) * g + (c + self.extra_l2) / 2 * p)

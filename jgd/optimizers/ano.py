@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -40,7 +40,7 @@ class ScaleByAno(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         square = abs_sq(g)
         v = self.b2 * v + (1 - self.b2) * jnp.sign(square - v) * square
-        return jnp.sign(m) * jnp.abs(g) / (safe_sqrt(correction * jnp.maximum(v, 0.0)) + self.eps), m, v
+        return ratio(jnp.sign(m) * jnp.abs(g), safe_sqrt(correction * jnp.maximum(v, 0.0)) + self.eps), m, v
 
 
 scale_by_ano = ScaleByAno

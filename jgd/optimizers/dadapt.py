@@ -70,13 +70,13 @@ class DAdaptAdamw(Pair):
 
         def step(g: Any, m: Any, v: Any, s: Any, p: Any) -> tuple[Any, ...]:
             m, v = b1 * m + (1 - b1) * rate * g, b2 * v + (1 - b2) * abs_sq(g)
-            u = -quotient(m, safe_sqrt(v) + rule.eps) - rate * rule.weight_decay * p
+            u = -ratio(m, safe_sqrt(v) + rule.eps) - rate * rule.weight_decay * p
             return u, m, v, c * s + (1 - c) * rate * g
 
         slots = state.exp_avg, state.exp_avg_sq, state.grad_sum
         updates, m, v, s = map_unzip(step, grads, *slots, place="DAdaptAdamw.update", read=(params,))
         old = jax.tree.map(
-            lambda s, v: quotient(widen(s), safe_sqrt(widen(v)) + rule.eps), state.grad_sum, state.exp_avg_sq
+            lambda s, v: ratio(widen(s), safe_sqrt(widen(v)) + rule.eps), state.grad_sum, state.exp_avg_sq
         )
         r = c * state.numerator_weighted + (1 - c) * rate * global_dot(grads, old)
         new = jnp.maximum(d, ratio(r, (1 - c) * sum_of_moduli(s))).astype(d.dtype)
@@ -227,12 +227,6 @@ def adam_rate(rule: Any, count: jax.Array, t: jax.Array, d: jax.Array) -> jax.Ar
 def sum_of_moduli(tree: Any) -> jax.Array:
     """Sum the moduli of all entries of all leaves."""
     return sum((jnp.sum(jnp.abs(widen(x))) for x in jax.tree.leaves(tree)), start=jnp.zeros((), jnp.float32))
-
-
-def quotient(top: Any, bottom: Any) -> jax.Array:
-    """Divide top by bottom; zero where the bottom is zero, as it is for an entry without gradients and eps = 0."""
-    zero = bottom == 0
-    return jnp.where(zero, 0.0, top / jnp.where(zero, 1.0, bottom))
 
 
 @optimizer(rates=None)

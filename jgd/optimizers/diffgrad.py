@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -38,7 +38,7 @@ class ScaleByDiffgrad(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
         friction = jax.nn.sigmoid(jnp.abs(old - g))
-        return correction * friction * m / (safe_sqrt(v) + self.eps), m, v, g
+        return ratio(correction * friction * m, safe_sqrt(v) + self.eps), m, v, g
 
 
 scale_by_diffgrad = ScaleByDiffgrad

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -38,9 +38,9 @@ class ScaleByExadam(Rule):
         sum1, sum2 = shared
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
-        d = 1 + (1 - sum2) * v / (v + self.eps)
-        e = 1 + (1 - sum1) * abs_sq(m) / (abs_sq(m) + self.eps)
-        return d / sum1 * (m + g) / (safe_sqrt(e * v / sum2) + self.eps), m, v
+        d = 1 + (1 - sum2) * ratio(v, v + self.eps)
+        e = 1 + (1 - sum1) * ratio(abs_sq(m), abs_sq(m) + self.eps)
+        return ratio(d / sum1 * (m + g), safe_sqrt(e * v / sum2) + self.eps), m, v
 
 
 scale_by_exadam = ScaleByExadam

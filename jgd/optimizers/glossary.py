@@ -48,7 +48,7 @@ GLOSSARY: dict[str, str] = {
     "divide_step": "whether decay divides the step as well, as in the paper, or the parameters alone, as in optax",
     "dtype_momentum": "dtype of the accumulated momentum",
     "ema_rate": "decay of the average of the parameters that is evaluated, in [0, 1)",
-    "eps": "added to a denominator, so that none is zero",
+    "eps": "added to a denominator, so that none is zero; where all of it is zero, so is the quotient",
     "eps1": "added to the squares of the gradient",
     "eps2": "added to the squares of the difference between update and momentum",
     "eps_in_sqrt": "whether eps is added under the root or after it",

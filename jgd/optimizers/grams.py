@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -36,7 +36,7 @@ class ScaleByGrams(Rule):
         r1, r2 = shared
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
-        return jnp.sign(g) * jnp.abs(r1 * m) / (safe_sqrt(r2 * v) + self.eps), m, v
+        return jnp.sign(g) * ratio(jnp.abs(r1 * m), safe_sqrt(r2 * v) + self.eps), m, v
 
 
 scale_by_grams = ScaleByGrams

@@ -12,7 +12,7 @@ from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, change_basis, gram, rotated
 from jgd.core.eigen import eigenbases, qr_factor
 from jgd.core.symmetric import fold, folded_shape, unfold
-from jgd.core.tree import abs_sq, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend_then_decay, optimizer
 from jgd.optimizers.soap import ScaleBySoap
@@ -63,7 +63,7 @@ class ScaleByKlShampoo(BlockRule):
         size = jnp.ones_like(m)
         for axis, s in enumerate(values):
             size = size * _along(safe_sqrt(s), axis, m.ndim)
-        u = rotated(jnp.where(t > 1, m / (size + self.eps), 0.0), bases, back=True)
+        u = rotated(jnp.where(t > 1, ratio(m, size + self.eps), 0.0), bases, back=True)
         factors, values = _kl_factors(t == 1, self.b2, inside, factors, bases, values)
         return u, m, factors, bases, values
 

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.adam import bias_corrections
 from jgd.optimizers.catalogue import descend, optimizer
@@ -37,7 +37,7 @@ class ScaleByLaprop(Rule):
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
         r1, r2, _ = shared
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
-        m = self.b1 * m + (1 - self.b1) * (g / (safe_sqrt(r2 * v) + self.eps))
+        m = self.b1 * m + (1 - self.b1) * ratio(g, safe_sqrt(r2 * v) + self.eps)
         return r1 * m, m, v
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jgd.core import MatrixAxes, Rule, hyper, record, static
 from jgd.core.arguments import whole_from
 from jgd.core.matrices import Cut, cut
-from jgd.core.tree import abs_sq, check_fits, moment_dtype, one_minus_pow, safe_sqrt, widen, zeros
+from jgd.core.tree import abs_sq, check_fits, moment_dtype, one_minus_pow, ratio, safe_sqrt, widen, zeros
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import as_whole
 from jgd.core.without_matrices import warn_without_matrices
@@ -123,7 +123,7 @@ class ScaleByLowRankAdam(Rule):
         """Return Adam's step without bias correction, and its moments."""
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
-        return m / (safe_sqrt(v) + self.eps), m, v
+        return ratio(m, safe_sqrt(v) + self.eps), m, v
 
     def projected(self, p: Any) -> Projection | None:
         """Tell how a leaf is projected: matrices alone are."""

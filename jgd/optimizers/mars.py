@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record, static
 from jgd.core.arguments import one_of
-from jgd.core.tree import abs_sq, check_fits, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, check_fits, ratio, safe_sqrt, zeros
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.adam import bias_corrections
 from jgd.optimizers.catalogue import descend, optimizer
@@ -61,7 +61,7 @@ class ScaleByMars(Rule):
         if self.base == "lion":
             return jnp.sign(m), m, g
         squares = self.b2 * v[0] + (1 - self.b2) * abs_sq(c)
-        return r1 * m / (safe_sqrt(r2 * squares) + self.eps), m, g, squares
+        return ratio(r1 * m, safe_sqrt(r2 * squares) + self.eps), m, g, squares
 
 
 scale_by_mars = ScaleByMars

@@ -8,7 +8,7 @@ import optax
 
 from jgd.core import Rule, hyper, record, static
 from jgd.core.frozen import dtype_name
-from jgd.core.tree import abs_sq, moment_dtype, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, moment_dtype, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -38,7 +38,7 @@ class ScaleByNovograd(Rule):
     def step(self, t: Any, g: jax.Array, m: jax.Array, v: jax.Array, *, p: jax.Array) -> tuple[jax.Array, ...]:
         b2 = jnp.where(t == 1, 0.0, self.b2)
         v = b2 * v + (1 - b2) * jnp.sum(abs_sq(g))
-        m = self.b1 * m + g / (safe_sqrt(v + self.eps_root) + self.eps) + self.weight_decay * p
+        m = self.b1 * m + ratio(g, safe_sqrt(v + self.eps_root) + self.eps) + self.weight_decay * p
         return m, m, v
 
 

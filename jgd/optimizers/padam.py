@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -38,7 +38,7 @@ class ScaleByPadam(Rule):
     def step(self, correction: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
-        return correction * m / (safe_sqrt(v) + self.eps) ** (2 * self.partial), m, v
+        return ratio(correction * m, (safe_sqrt(v) + self.eps) ** (2 * self.partial)), m, v
 
 
 scale_by_padam = ScaleByPadam

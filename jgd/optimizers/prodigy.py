@@ -26,7 +26,7 @@ from jgd.core.tree import (
 )
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import optimizer
-from jgd.optimizers.dadapt import adam_rate, quotient, sum_of_moduli
+from jgd.optimizers.dadapt import adam_rate, sum_of_moduli
 
 
 @record
@@ -81,7 +81,7 @@ class Prodigy(Pair):
         new = jnp.maximum(d, rule.estim_lr_coef * ratio(r, sum_of_moduli(s)))
 
         def step(g: Any, m: Any, v: Any, p: Any) -> tuple[Any, ...]:
-            return -rate * (quotient(m, safe_sqrt(v) + new * rule.eps) + rule.weight_decay * p), m, v
+            return -rate * (ratio(m, safe_sqrt(v) + new * rule.eps) + rule.weight_decay * p), m, v
 
         updates, m, v = map_unzip(step, grads, m, v, place="Prodigy.update", read=(params,))
         d, r = new.astype(d.dtype), r.astype(d.dtype)

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -56,7 +56,7 @@ class ScaleByQhadam(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
         squares = (1 - self.nu2) * abs_sq(g) + self.nu2 * r2 * v
-        return ((1 - self.nu1) * g + self.nu1 * r1 * m) / (safe_sqrt(squares) + self.eps), m, v
+        return ratio((1 - self.nu1) * g + self.nu1 * r1 * m, safe_sqrt(squares) + self.eps), m, v
 
 
 scale_by_qhadam = ScaleByQhadam

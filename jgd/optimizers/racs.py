@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, filled, safe_sqrt, scalar_of
+from jgd.core.tree import abs_sq, filled, ratio, safe_sqrt, scalar_of
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -45,9 +45,9 @@ class ScaleByRacs(Rule):
         square, axes = abs_sq(g), tuple(range(g.ndim))
         s = self.beta * s + (1 - self.beta) * _mean(square, axes[:-1])
         q = self.beta * q + (1 - self.beta) * _mean(square, axes[-1:])
-        n = g / (safe_sqrt(s + self.eps) * safe_sqrt(q + self.eps))
+        n = ratio(g, safe_sqrt(s + self.eps) * safe_sqrt(q + self.eps))
         norm = safe_sqrt(jnp.sum(abs_sq(n)))
-        growth = norm / jnp.where(first, 1.0, size + self.eps)
+        growth = ratio(norm, jnp.where(first, 1.0, size + self.eps))
         c = jnp.where(first, 1.0, self.gamma / jnp.maximum(growth, self.gamma))
         return self.alpha * c * n, s, q, c * norm
 

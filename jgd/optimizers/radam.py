@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import Rule, hyper, record, static
-from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.adam import bias_corrections, corrected_mean
 from jgd.optimizers.catalogue import descend, optimizer
@@ -49,7 +49,7 @@ class ScaleByRadam(Rule):
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
         look = corrected_mean(corrections, self.b1, g, m, nesterov=self.nesterov)
         root = safe_sqrt(corrections[1] * v + self.eps_root) + self.eps
-        return look * r / jnp.where(rectified, root, 1.0), m, v
+        return ratio(look * r, jnp.where(rectified, root, 1.0)), m, v
 
 
 scale_by_radam = ScaleByRadam

@@ -13,7 +13,7 @@ from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, change_basis, gram, rotated
 from jgd.core.eigen import eigenbases, qr_factor
 from jgd.core.symmetric import fold, folded_shape, unfold
-from jgd.core.tree import one_minus_pow, safe_sqrt, where, zeros
+from jgd.core.tree import one_minus_pow, ratio, safe_sqrt, where, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend_then_decay, optimizer
 from jgd.transforms import Chain
@@ -80,9 +80,9 @@ class ScaleBySoap(BlockRule):
         inside = rotated(g, bases)
         m = jnp.where(steps, self.b1 * m + (1 - self.b1) * inside, m)
         v = jnp.where(steps, self.b2 * v + (1 - self.b2) * inside**2, v)
-        u = m / jnp.where(steps, safe_sqrt(v) + self.eps, 1.0)  # no 0 / 0, of which the slopes are NaN
+        u = ratio(m, safe_sqrt(v) + self.eps)
         if self.normalize_grads:
-            u = u / (safe_sqrt(jnp.mean(u * u)) + self.eps)  # a rotation leaves the mean as it is
+            u = ratio(u, safe_sqrt(jnp.mean(u * u)) + self.eps)  # a rotation leaves the mean as it is
         # Before the product, where it costs no pass over the update.
         u = rotated(jnp.where(steps, size * u, 0.0), bases, back=True)
         factors = tuple(

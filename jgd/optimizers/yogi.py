@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, filled, safe_sqrt
+from jgd.core.tree import abs_sq, filled, ratio, safe_sqrt
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.adam import bias_corrections
 from jgd.optimizers.catalogue import descend, optimizer
@@ -41,7 +41,7 @@ class ScaleByYogi(Rule):
         r1, r2, _ = shared
         m = self.b1 * m + (1 - self.b1) * g
         v = v - (1 - self.b2) * jnp.sign(v - abs_sq(g)) * abs_sq(g)
-        return r1 * m / (safe_sqrt(r2 * v + self.eps_root) + self.eps), m, v
+        return ratio(r1 * m, safe_sqrt(r2 * v + self.eps_root) + self.eps), m, v
 
 
 scale_by_yogi = ScaleByYogi

@@ -16,7 +16,8 @@ from jgd.core.types import Grads, Params, Scalar, State, Updates
 class Clip(Rule):
     """Clip each entry of the gradient.
 
-    u = min(max(g, -c), c), entry by entry.
+    u = min(max(g, -c), c), entry by entry. `clip(1e6)` before a rule that keeps means of squares holds off the finite
+    gradient above 1.8e19 whose square float32 cannot hold: from then on its entry would not move, or be NaN.
     """
 
     max_delta: Scalar = hyper(interval="[0, inf]")
