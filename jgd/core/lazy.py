@@ -24,7 +24,7 @@ class LazyPackage(ModuleType):
         elif name in self._folders:
             value = import_module(f"{self.__name__}.{name}")
         else:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
         vars(self)[name] = value
         return value
 

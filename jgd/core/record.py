@@ -13,8 +13,9 @@ import jax
 import numpy as np
 
 from jgd.core.arguments import FLAG, Kind, admits, shown
+from jgd.core.attributes import refuse_change, refuse_unknown
 from jgd.core.call_arguments import bind_arguments
-from jgd.core.call_text import call_name, call_text
+from jgd.core.call_text import call_text
 from jgd.core.errors import ExpectationError, InputError, RefusalError
 from jgd.core.given import GIVEN, UNDRAWN, UNNAMED, Placeholder
 from jgd.core.interval import Interval
@@ -80,9 +81,9 @@ def record(cls: type[T]) -> type[T]:
     """
     # dataclasses would write and compile an __init__ and two guards for each class: half the time of importing jgd.
     cls = dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
-    cls.__init__, cls.__setattr__, cls.__delattr__ = _constructor(cls), _frozen, _frozen
+    cls.__init__, cls.__setattr__, cls.__delattr__ = _constructor(cls), refuse_change, refuse_change
     if not hasattr(cls, "__getattr__"):
-        setattr(cls, "__getattr__", _missing)  # noqa: B010  which would tell type checkers that all names are there
+        setattr(cls, "__getattr__", refuse_unknown)  # noqa: B010  which would tell type checkers that all names are there
     for name, shows in (("__repr__", call_text), ("_repr_html_", record_html)):  # in a terminal, in a notebook
         setattr(cls, name, cls.__dict__.get(name, shows))
     if hasattr(cls, "init") and hasattr(cls, "update"):
@@ -154,27 +155,6 @@ def _parameter(field: dataclasses.Field[Any]) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.default is _MISSING else field.default
     kind = inspect.Parameter.KEYWORD_ONLY if field.kw_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Parameter(field.name, kind, default=default, annotation=field.type)
-
-
-def _frozen(self: Any, name: str, *value: Any) -> None:
-    """Refuse to set or to delete a field: in place of `__setattr__` and `__delattr__`."""
-    if isinstance(getattr(type(self), name, None), property):
-        raise dataclasses.FrozenInstanceError(
-            f"{call_name(type(self))}.{name} is made of its fields and cannot be set; set those in a value of your own "
-            "with dataclasses.replace."
-        )
-    kinds = {field.name: field.metadata.get("kind") for field in dataclasses.fields(self)}
-    another = "jgd.with_hyperparams" if kinds.get(name, "hyper") in ("hyper", "hypers") else "dataclasses.replace"
-    raise dataclasses.FrozenInstanceError(
-        f"{call_name(type(self))} is a value and cannot be changed; make another with {another}(value, {name}=...)."
-    )
-
-
-def _missing(self: Any, name: str) -> Any:
-    """Refuse an attribute that is not there: in place of `__getattr__`."""
-    optimizer = hasattr(type(self), "update") and not name.startswith("_")
-    hint = "; jgd.hyperparams(value) has the numbers of all that is in it, by name" if optimizer else ""
-    raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
 
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:

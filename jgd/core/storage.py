@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def write_whole(path: str | os.PathLike[str], blocks: Iterable[bytes | memoryvie
     """Write a file so that a reader finds the old one or the new one, even after a crash.
 
     The bytes go to a temporary name, are synced, and take the place of `path` in one rename. If that fails, as on a
-    full disk, the temporary file is removed.
+    full disk, the temporary file is removed, and the error names `path`.
     """
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
@@ -90,8 +90,14 @@ def write_whole(path: str | os.PathLike[str], blocks: Iterable[bytes | memoryvie
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        with suppress(OSError):  # the folder may be none
+            temporary.unlink(missing_ok=True)
+        if not path.parent.is_dir():
+            said = f"{error.strerror}; make the folder {path.parent}, or name a file elsewhere"
+            raise OSError(error.errno, said, str(path)) from None
+        if error.filename is not None:
+            error.filename, error.filename2 = str(path), None
         raise
     _sync_folder(path.parent)
 

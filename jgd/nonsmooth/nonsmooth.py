@@ -221,7 +221,7 @@ def lacking(expected: str) -> NoReturn:
 
 def _is_whole(x: Any) -> bool:
     """Tell whether a value is no tree to look into, though JAX may know its parts."""
-    return isinstance(x, (Placeholder, str))
+    return isinstance(x, (Placeholder, str)) or callable(x)
 
 
 def _as_number(x: Any, limits: Interval) -> Any:
@@ -230,7 +230,8 @@ def _as_number(x: Any, limits: Interval) -> Any:
     dtype: Any = getattr(x, "dtype", None)
     refused = isinstance(x, (bool, complex, str, bytes)) or (dtype is not None and jnp.dtype(dtype).kind in "bcOSU")
     if refused or not (isinstance(x, (int, float)) or dtype is not None):
-        raise ExpectationError(repr(x), f"be a number in {limits.text}, an array or a tree of them")
+        schedule = ", and no schedule" if callable(x) else ""
+        raise ExpectationError(repr(x), f"be a number in {limits.text}, an array or a tree of them{schedule}")
     if not isinstance(x, jax.core.Tracer) and not _all_in(x, limits):
         raise ExpectationError(repr(x), f"lie in {limits.text}")
     if isinstance(x, (int, float)):

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 from typing import Any
 
 import jax
@@ -122,6 +123,27 @@ def test_an_attribute_that_an_optimizer_lacks_is_told_from_its_numbers():
     with pytest.raises(AttributeError, match=r"no attribute 'learning_rate'; jgd\.hyperparams"):
         getattr(jgd.sgd(0.1), "learning_rate")  # noqa: B009
     assert not hasattr(jgd.sgd(0.1), "learning_rate")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        *[(name, "updates, state = value.update") for name in ("step", "apply", "apply_gradients", "state_dict")],
+        ("minimize", "jgd.minimize"),
+        ("fit", "jgd.fit"),
+    ],
+)
+def test_a_method_of_another_library_s_optimizer_is_told_what_does_the_same(name, remedy):
+    with pytest.raises(AttributeError, match=rf"^'Chain' object has no attribute '{name}'; .*{re.escape(remedy)}"):
+        getattr(jgd.adam(1e-3), name)
+    with pytest.raises(AttributeError, match=rf"no attribute '{name}'$"):
+        getattr(jgd.linear_schedule(1.0, 0.0, 3), name)
+
+
+def test_a_package_lets_python_ask_for_the_nearest_name():
+    with pytest.raises(AttributeError, match="no attribute 'Adam'") as error:
+        getattr(jgd, "Adam")  # noqa: B009
+    assert (error.value.name, error.value.obj) == ("Adam", jgd)
 
 
 def test_an_array_that_is_a_number_shows_as_the_number():

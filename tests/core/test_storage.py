@@ -117,6 +117,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     np.testing.assert_array_equal(storage.load_arrays(tmp_path / "a")[0]["x"], np.arange(3))
 
 
+@pytest.mark.parametrize("folder", ["absent", "a"])
+def test_a_file_in_no_folder_is_told_by_its_own_name(tmp_path, folder):
+    (tmp_path / "a").touch()
+    path = tmp_path / folder / "report.html"
+    with pytest.raises(OSError, match=rf"make the folder .*{folder}, or name a file elsewhere: '.*report.html'$"):
+        storage.write_whole(path, [b"page"])
+
+
 @pytest.mark.parametrize(
     ("dir", "expected"),
     [

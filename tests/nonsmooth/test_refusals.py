@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jgd import linear_schedule
 from jgd import nonsmooth as ns
 from jgd.core import InputError
 
@@ -66,6 +67,11 @@ W = {"w": jnp.ones(3), "b": jnp.ones(())}
             lambda: ns.by_path({"w": ns.l1(1.0)}, ns.box(0, 1)).lmo(W),
             r"by_path.lmo: L1Norm has none; pass sets that have one",
         ),
+        (
+            lambda: ns.l1(linear_schedule(1.0, 0.0, 9)),
+            r"^L1Norm\(scale=linear.*\): scale must be .*, and no schedule",
+        ),
+        (lambda: ns.box({"w": abs}, 1.0), r"Box\(lo=.*\): lo must be a number .*, and no schedule"),
         (lambda: ns.non_negative().lmo(W), r"NonNegative.lmo: the set is not bounded"),
     ],
 )
