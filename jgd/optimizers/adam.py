@@ -11,6 +11,7 @@ from jgd.core import Rule, hyper, record, static
 from jgd.core.frozen import dtype_name
 from jgd.core.tree import abs_sq, increment, one_minus_pow, ratio, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
+from jgd.optimizers.adagrad import root_above
 from jgd.optimizers.catalogue import descend, optimizer, variant
 from jgd.transforms import Chain
 from jgd.transforms.decay import Decay
@@ -49,11 +50,11 @@ class ScaleByAdam(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
         look = corrected_mean(shared, self.b1, g, m, nesterov=self.nesterov)
-        return ratio(look, self.metric(shared, v)), m, v
+        return look / self.metric(shared, v), m, v
 
     def metric(self, shared: Any, v: jax.Array) -> jax.Array:
-        """Return the divisor of the step: sqrt(v^ + eps_root) + eps."""
-        return safe_sqrt(shared[1] * v + self.eps_root) + self.eps
+        """Return the divisor of the step: sqrt(v^ + eps_root) + eps, and 1 where that is 0, as m is there."""
+        return root_above(shared[1] * v + self.eps_root, self.eps, eps_in_sqrt=False)
 
 
 scale_by_adam = ScaleByAdam

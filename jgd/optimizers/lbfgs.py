@@ -42,7 +42,8 @@ class ScaleByLBFGS(Pair):
 
     A pair is learned if y's >= `curvature_rtol` |s| |y|, by default the rounding unit of the dtype, so that H stays
     positive definite; else it is left out, and `count`, which is 1 plus the pairs learned, does not move. optax learns
-    any pair but one with y's = 0, so that H may point uphill after a step without a line search: `curvature_rtol=-2`.
+    any pair but one with y's = 0, so that H may point uphill after a step without a line search: `curvature_rtol=-2`,
+    with which the two are alike over any gradients, and without it up to the first pair that has y's < 0.
     State: the last parameters, and gradients and pairs in float32 or wider: 8 (m + 1) bytes a parameter.
     """
 

@@ -58,6 +58,26 @@ def test_without_a_search_it_is_optax_s(scaled, x64):
     problems.close(ours, theirs, rtol=1e-9, atol=1e-10)  # unscaled, it amplifies rounding by 1e4
 
 
+def test_over_random_gradients_it_is_optax_s_where_all_pairs_are_learned(x64):
+    """Half of the pairs have y's < 0: what optax learns of them, and jgd leaves out, is the whole difference."""
+    start, grads = jnp.zeros(4), jnp.asarray(np.random.default_rng(0).normal(size=(8, 4)))
+
+    def points(opt):
+        def step(carry, g):
+            updates, state = opt.update(g, carry[1], carry[0])
+            return (carry[0] + updates, state), carry[0] + updates
+
+        return jax.jit(lambda: jax.lax.scan(step, (start, opt.init(start)), grads)[1])()
+
+    theirs = points(optax.lbfgs(0.1, 5, linesearch=None))
+    np.testing.assert_allclose(points(jgd.lbfgs(0.1, 5, linesearch=None, curvature_rtol=-2.0)), theirs, rtol=1e-9)
+    ours = points(jgd.lbfgs(0.1, 5, linesearch=None))
+    uphill = [(b - a) @ (h - g) < 0 for a, b, g, h in zip([start, *ours], ours, grads, grads[1:], strict=False)]
+    first = uphill.index(True) + 1
+    np.testing.assert_allclose(ours[:first], theirs[:first], rtol=1e-9)
+    assert not np.allclose(ours[first], theirs[first], rtol=1e-3)
+
+
 def test_it_finds_scipy_s_optimum(x64):
     start = jnp.asarray(START, float)
     found = jgd.minimize(rosenbrock, jgd.lbfgs(), start, jgd.Stop(gradient_norm=1e-9, max_steps=100))
