@@ -6,7 +6,7 @@ from typing import Any
 
 from jgd.commands.options import to_count, to_folder
 from jgd.commands.results_json import jsonable, standings_json, status_counts
-from jgd.pages.text import label_of, plain_table
+from jgd.pages.text import count, label_of, plain_table
 from jgd.sweep.load import load
 from jgd.sweep.result import Result
 from jgd.sweep.results.text import described, setting, value_texts
@@ -48,7 +48,7 @@ def show(options: argparse.Namespace) -> int:
         for trial, value in zip(best, value_texts(result, best), strict=True)
     ]
     if rows:
-        print(f"\nThe best {len(rows)} of {len(result.trials):,} trials\n{plain_table(header, rows, left=2)}")
+        print(f"\nThe best {len(rows)} of {count(len(result.trials), 'trial')}\n{plain_table(header, rows, left=2)}")
     if result.interrupted:
         print(f"\nNot ended yet. If no process runs it: jgd resume {options.dir}")
     return 0

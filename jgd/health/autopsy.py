@@ -22,7 +22,7 @@ from jgd.health.jumps import jump_before
 from jgd.health.origin import FailedOperation, find_origin
 from jgd.health.remedies import because_of, remedy_of
 from jgd.health.replayed import STAGES, Replayed, batch_of, replay_steps
-from jgd.pages.text import count as count_of
+from jgd.pages.text import count
 from jgd.train.checkpoint import checkpoint_file
 from jgd.train.loop import Carry, advance, begin, root_key
 from jgd.train.result import Run
@@ -141,11 +141,11 @@ def autopsy(
         last = _last_step(task, optimizers, ended)
         if last is not None and not last.inherited:
             return last
-    count = steps if steps is not None else ended.step + 1 if ended is not None else None
-    if count is None:
+    taken = steps if steps is not None else ended.step + 1 if ended is not None else None
+    if taken is None:
         raise InputError("autopsy(steps=None): say how many steps to run again, or pass the run or its folder.")
     carries = [jax.jit(begin)(task, one, root_key(number)) for one, number in lanes]
-    found = replay_steps(task, [one for one, _ in lanes], carries, 0, count, spike=spike)
+    found = replay_steps(task, [one for one, _ in lanes], carries, 0, taken, spike=spike)
     began_as = ended is None or _began_as(ended, found.losses)
     if last is not None and (not began_as or found.first is None):
         return last
@@ -160,7 +160,7 @@ def autopsy(
         if ended is not None and ended.broken:
             remedy = f"the run broke at step {ended.step}, so pass the task and the optimizer that it ran with"
         raise InputError(
-            f"autopsy: nothing is wrong in {count_of(count, 'step')}: all is finite, and no loss rose by {spike:g} "
+            f"autopsy: nothing is wrong in {count(taken, 'step')}: all is finite, and no loss rose by {spike:g} "
             f"deviations; {remedy}."
         )
     return _examine(task, [one for one, _ in lanes], found, len(lanes) > 1)
@@ -198,15 +198,15 @@ def _listed(optimizer: Any) -> Sequence[Any]:
 
 def _lanes(optimizers: Sequence[Any], seed: Any) -> list[tuple[Any, int]]:
     seeds = [int(x) for x in seed] if isinstance(seed, (list, tuple)) else [int(seed)]
-    count = max(len(optimizers), len(seeds))
-    if {len(optimizers), len(seeds)} - {1, count}:
+    lanes = max(len(optimizers), len(seeds))
+    if {len(optimizers), len(seeds)} - {1, lanes}:
         raise InputError(
             f"autopsy(seed=): {len(seeds)} seeds for {len(optimizers)} optimizers; give one, or as many as the other."
         )
     if len({str(jax.tree.structure(one)) for one in optimizers}) > 1:
         raise InputError("autopsy(optimizer=): lanes must have optimizers of one structure; look at them one by one.")
-    optimizers = optimizers if len(optimizers) == count else [*optimizers] * count
-    seeds = seeds if len(seeds) == count else seeds * count
+    optimizers = optimizers if len(optimizers) == lanes else [*optimizers] * lanes
+    seeds = seeds if len(seeds) == lanes else seeds * lanes
     return list(zip(optimizers, seeds, strict=True))
 
 

@@ -14,6 +14,7 @@ from jgd.health.measured import Measured
 from jgd.health.page import checkup_page
 from jgd.health.table import HEAD, LayerRow, layer_cells, layer_rows
 from jgd.pages.sheet import Sheet
+from jgd.pages.text import count
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -52,7 +53,7 @@ class Checkup:
         shown = {"loss": f"{m.looked.loss:.4g}"}
         fall, layers = slope(m.looked.products())
         if math.isfinite(fall):
-            shown["slope of signals per layer"] = f"{fall:+.2f} over {layers} layers"
+            shown["slope of signals per layer"] = f"{fall:+.2f} over {count(layers, 'layer')}"
         if (worst := m.looked.largest_attention()) is not None:
             shown["largest logit of attention"] = f"{np.max(worst.largest):.3g} in {worst.tap.label}"
         if m.looked.logits:
@@ -72,7 +73,7 @@ class Checkup:
         longest = "over a million" if math.isinf(m.critical) else f"{m.critical:.3g}"
         shown["longest useful step"] = f"{longest} times this one" if m.critical > 0 else "none, each raises the loss"
         if m.trials is not None:
-            shown[f"loss after {m.steps} steps"] = f"{m.trials.after[2]:.4g} (held out {m.trials.held_after[2]:.4g})"
+            shown[f"loss after {m.span}"] = f"{m.trials.after[2]:.4g} (held out {m.trials.held_after[2]:.4g})"
             if math.isfinite(m.trials.by_heart):
                 shown["loss of a few examples learnt by heart"] = f"{m.trials.by_heart:.2g} of the first"
         return shown

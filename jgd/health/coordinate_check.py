@@ -16,6 +16,7 @@ from jgd.health.taps import Tapped, tap_loss
 from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.palette import COLORS, INK
 from jgd.pages.sheet import Sheet
+from jgd.pages.text import count
 from jgd.pages.ticks import log_ticks
 from jgd.train.loop import Carry, advance, begin, root_key
 from jgd.train.stream import Feed, Position
@@ -77,7 +78,7 @@ class CoordinateCheck:
             for name, size, change in zip(self.layers, self.size_slopes, self.change_slopes, strict=True)
         ]
         verdict, remedy = self._verdict()
-        head = f"Coordinate check at widths {', '.join(map(str, self.widths))} after {steps} steps: {verdict}"
+        head = f"Coordinate check at widths {', '.join(map(str, self.widths))} after {count(steps, 'step')}: {verdict}"
         return Sheet([head], ("slope over log width of", "|h|", "change of h", ""), rows, [remedy] if remedy else [])
 
     def _verdict(self) -> tuple[str, str]:
@@ -164,7 +165,7 @@ def coordinate_check(
     layers = found[0][0]
     for width, (names, sizes, changes, _) in zip(widths, found, strict=True):
         if not np.isfinite([sizes[-1], changes[-1]]).all():
-            reason = f"at width {width} outputs became infinite or NaN within {steps} steps"
+            reason = f"at width {width} outputs became infinite or NaN within {count(steps, 'step')}"
             raise InputError(f"coordinate_check(optimizer): {reason}; lower the rate.")
         if (changes[-1] < 2 * TINY).all():
             raise InputError(f"coordinate_check(optimizer): at width {width} no layer has moved; raise the rate.")

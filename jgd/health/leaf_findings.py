@@ -7,6 +7,7 @@ from jgd.core.finding import BROKEN, SLOW, Finding
 from jgd.health.finding import Thresholds
 from jgd.health.leaves import MeasuredLeaf
 from jgd.health.measured import Measured
+from jgd.pages.text import count
 
 
 def unconnected_findings(m: Measured, t: Thresholds) -> Iterator[Finding]:
@@ -35,19 +36,19 @@ def still_findings(m: Measured, t: Thresholds) -> Iterator[Finding]:
     if flat := [leaf for leaf in still if leaf.gradient == 0]:
         yield Finding(
             SLOW if len(flat) < len(meant) else BROKEN, _names(flat), "gradient", 0.0, "other than zero",
-            f"it is zero here, not at random parameters, and has not moved in {m.steps} steps: what it is multiplied "
+            f"it is zero here, not at random parameters, and has not moved in {m.span}: what it is multiplied "
             "with is zero, or dead", "draw all but the last factor of a product at random",
         )  # fmt: skip
     elif still and len(still) == len(meant):
         yield Finding(
             BROKEN, "the optimizer", "update", 0.0, "other than zero",
-            f"no leaf has moved in {m.steps} steps: a mask excludes all leaves, or the rate is zero or below the "
+            f"no leaf has moved in {m.span}: a mask excludes all leaves, or the rate is zero or below the "
             "parameters' precision", "look at its masks and groups, and at its rate",
         )  # fmt: skip
     elif stuck := [leaf for leaf in still if leaf.gradient > 0]:
         yield Finding(
             SLOW, _names(stuck), "update", 0.0, "other than zero",
-            f"it has a gradient and has not moved in {m.steps} steps: a mask excludes it, or its steps are below "
+            f"it has a gradient and has not moved in {m.span}: a mask excludes it, or its steps are below "
             "its precision", "freeze it on purpose by jgd.by_path, or take it out of the mask",
         )  # fmt: skip
 
@@ -91,7 +92,7 @@ def decay_findings(m: Measured, t: Thresholds) -> Iterator[Finding]:
         share = max(leaf.decay for leaf in gone)
         yield Finding(
             BROKEN, _names(gone), "share that weight decay takes away in a step", share, f"below {float(t.decay):g}",
-            f"it forgets what it has learnt within {max(1, round(1 / share))} steps",
+            f"it forgets what it has learnt within {count(max(1, round(1 / share)), 'step')}",
             "lower weight_decay, by which the rate is multiplied, and leave biases out by mask=",
         )  # fmt: skip
 

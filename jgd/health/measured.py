@@ -8,6 +8,7 @@ from jgd.health.leaves import MeasuredLeaf
 from jgd.health.noise_scale import NoiseScale
 from jgd.health.sharpness import Edge
 from jgd.health.trials import RateTrials
+from jgd.pages.text import count
 
 
 class ClassLabels(NamedTuple):
@@ -46,3 +47,8 @@ class Measured(NamedTuple):
     taken: int  # steps before the check-up
     fresh: bool  # whether the parameters are those of the task's `init`
     evaluating: Evaluating
+
+    @property
+    def span(self) -> str:
+        """How long the trials were, as a text."""
+        return count(self.steps, "step")

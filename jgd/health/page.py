@@ -16,6 +16,7 @@ from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.page import facts, figure, notes, page, table
 from jgd.pages.palette import COLORS, FAINT, INK, VARIABLES
 from jgd.pages.svg import to_svg
+from jgd.pages.text import count
 from jgd.pages.ticks import log_ticks
 
 SEVERITIES = {BROKEN: "Broken", SLOW: "Slow"}
@@ -44,7 +45,8 @@ def checkup_page(
     """Make the whole page."""
     title = f"Health of {name}"
     tone = ' class="lead warn"' if findings else ' class="lead"'
-    size = f"{measured.examples:,} examples, batches of {measured.batch_size:,}, after {measured.taken:,} steps"
+    examples, taken = count(measured.examples, "example"), count(measured.taken, "step")
+    size = f"{examples}, batches of {measured.batch_size:,}, after {taken}"
     body = [
         f"<h1>{html.escape(title)}</h1>",
         f'<p class="soft">{html.escape(size)}</p>',
@@ -99,8 +101,9 @@ def _pictures(m: Measured) -> list[str]:
     drawn = []
     layers = m.looked.products()
     if len(layers) > 2:
-        fall, count = slope(layers)
-        told = f" The slope of the signal is {fall:+.2f} per layer over {count} layers." if math.isfinite(fall) else ""
+        fall, seen = slope(layers)
+        sloped = f" The slope of the signal is {fall:+.2f} per layer over {count(seen, 'layer')}."
+        told = sloped if math.isfinite(fall) else ""
         caption = (
             "From the input on the left to the loss on the right. A signal that falls towards the left vanishes on its "
             f"way back; one that rises explodes.{told}"
@@ -108,7 +111,7 @@ def _pictures(m: Measured) -> list[str]:
         drawn.append(("depth", "Outputs and signals along the depth", _depth(m), caption))
     if m.trials is not None:
         caption = (
-            f"The loss before and after {m.steps} steps, with the updates of the optimizer times 0.01, 0.1, 1 and 10, "
+            f"The loss before and after {m.span}, with the updates of the optimizer times 0.01, 0.1, 1 and 10, "
             "on examples that were trained on and on held-out ones. About right is a rate at which the loss falls "
             "far, and ten times of which gain little more. What is not finite is not drawn."
         )

@@ -92,7 +92,7 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
     lost = gains[1.0] <= 0 and gains[best] > HARDLY * unit
     if best < 1 and (rise > float(t.overshoot) or lost or worse):
         yield Finding(
-            BROKEN, "the optimizer's rate", f"largest loss of {m.steps} steps over the first one",
+            BROKEN, "the optimizer's rate", f"largest loss of {m.span} over the first one",
             rise if math.isfinite(rise) else "not finite", "about 1",
             f"the rate is too high: with {best:g} times the steps the loss of held-out examples goes from "
             f"{m.trials.held_before:.3g} to {held[FACTORS.index(best)]:.3g}{_evidence(m, t)}{_raised(m)}",
@@ -100,7 +100,7 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
         )  # fmt: skip
     elif gains[1.0] <= 0 and m.fresh:
         yield Finding(
-            BROKEN, "the loss", f"fall in {m.steps} steps", gains[1.0] if math.isfinite(gains[1.0]) else "not finite",
+            BROKEN, "the loss", f"fall in {m.span}", gains[1.0] if math.isfinite(gains[1.0]) else "not finite",
             "above 0", "no rate from a hundredth to ten times this one lowers it", "look at the loss and its gradient "
             "with jgd.check_grads",
         )  # fmt: skip
@@ -117,7 +117,7 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
         yield Finding(
             BROKEN if ratio > float(t.too_low) else WATCH, "the optimizer's rate",
             "fall of the loss with ten times the steps over that with these", ratio, f"below {limit:g}",
-            f"the rate is too low: in {m.steps} steps the loss falls by {gains[1.0]:.2g}, with ten times the rate by "
+            f"the rate is too low: in {m.span} the loss falls by {gains[1.0]:.2g}, with ten times the rate by "
             f"{gains[10.0]:.2g}", "raise it 10x, or check with as many steps as the run will have",
         )  # fmt: skip
 
@@ -205,7 +205,7 @@ def _unbounded(m: Measured, t: Thresholds) -> Iterator[Finding]:
     before, one, ten = abs(m.trials.before), *(float(m.trials.after[FACTORS.index(f)]) for f in (1.0, 10.0))
     if one < 0 and math.isfinite(ten) and ten < -FAR * before and ten < FAR * one:
         yield Finding(
-            BROKEN, "the loss", f"value after {m.steps} steps of ten times the rate", ten, f"above {-FAR * before:.3g}",
+            BROKEN, "the loss", f"value after {m.span} of ten times the rate", ten, f"above {-FAR * before:.3g}",
             f"it falls without bound, from {m.trials.before:.3g} to {one:.3g} with the rate itself: a sign is wrong, "
             "or it has no minimum", "let the loss be what is to fall, and bound it from below",
         )  # fmt: skip
@@ -217,7 +217,7 @@ def _pairs(m: Measured, t: Thresholds) -> Iterator[Finding]:
         yield Finding(
             BROKEN, "the data", "gain on held-out examples from their pairs, in standard errors,", z,
             f"above {float(t.unpaired):g}", f"training on shuffled pairs does as well, so labels tell nothing about "
-            f"inputs that {m.steps} steps can learn: they are shuffled or misaligned, or too hard for so few",
+            f"inputs that {m.span} can learn: they are shuffled or misaligned, or too hard for so few",
             "look at how inputs and labels are joined and ordered, and check with more steps",
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.shapes import Float
+from jgd.pages.text import count
 from jgd.sweep.results.outcomes import Outcomes
 
 BEND = 0.3  # of how far a trial lies above the best: what a polynomial may miss there, in logs of the loss
@@ -48,7 +49,9 @@ def swept_trials(outcomes: Outcomes, place: str) -> Trials:
     values = np.asarray(outcomes.values, float)
     whole = int((np.isfinite(values) & (values > 0)).all(axis=1).sum())
     if whole < FEWEST:
-        found = f"{whole} of {len(rows)} trials have a positive finite {outcomes.settings.metric} under each seed"
+        found = (
+            f"{whole} of {count(len(rows), 'trial')} have a positive finite {outcomes.settings.metric} under each seed"
+        )
         raise InputError(f"{place}: {found}, expected at least {FEWEST}; lower the rates, or run more trials.")
     return Trials(names, np.log([[float(row[name]) for name in names] for row in rows]), values)
 

@@ -11,6 +11,7 @@ import numpy as np
 from jgd.core.arguments import Kind, checked, instance_of
 from jgd.measure.program import Clock, Compilation, Program
 from jgd.measure.units import time_text
+from jgd.pages.text import count
 
 BLOCKS, BLOCK_SECONDS = 10, 0.1
 CANDIDATES = Kind(
@@ -55,7 +56,8 @@ class Timing(NamedTuple):
 
     def __str__(self) -> str:
         low, high = map(time_text, self.quartiles)
-        line = f"{time_text(self.median)} (IQR {low} to {high}; {len(self.seconds)} blocks of {self.calls} calls)"
+        blocks, calls = count(len(self.seconds), "block"), count(self.calls, "call")
+        line = f"{time_text(self.median)} (IQR {low} to {high}; {blocks} of {calls})"
         return line if self.compilation is None else f"{line}; {self.compilation}"
 
 

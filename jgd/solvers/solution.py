@@ -13,6 +13,7 @@ from jgd.core.outline import brief
 from jgd.core.record import part, record
 from jgd.core.status import Status
 from jgd.core.types import Params
+from jgd.pages.text import count
 
 SUCCESSFUL = np.array([code for code in Status if code.converged or code is Status.PRECISION], np.int32)
 """How searches end that have found what they looked for."""
@@ -124,25 +125,25 @@ class Solution:
             return f"Solution({', '.join(f'{name}={getattr(self, name)!r}' for name in given)})"
         codes, counts = np.unique(np.asarray(self.status), return_counts=True)
         if np.ndim(self.status):
-            reasons = [f"{count} {Status.of(code)}" for code, count in zip(codes, counts, strict=True)]
+            reasons = [f"{times} {Status.of(code)}" for code, times in zip(codes, counts, strict=True)]
             return "\n  ".join([self._summary(), *reasons])
         missed = "" if self.violation is None else f", violation {float(self.violation):.3g}"
-        cost = "" if self.evaluations is None else f" and {int(self.evaluations)} evaluations"
+        cost = "" if self.evaluations is None else f" and {count(int(self.evaluations), 'evaluation')}"
         return (
-            f"Solution after {int(self.steps)} steps{cost}: value {float(self.value):.6g}, gradient norm "
+            f"Solution after {count(int(self.steps), 'step')}{cost}: value {float(self.value):.6g}, gradient norm "
             f"{float(self.gradient_norm):.3g}{missed}\n  {Status.of(self.status)}\n  params: {brief(self.params)}"
         )
 
     def _summary(self) -> str:
         """Tell how many solutions there are, the median of their values, and which is the best."""
-        count = f"{np.size(self.status)} solutions"
+        many = count(np.size(self.status), "solution")
         value = np.where(np.isfinite(self.value), self.value, np.inf)
         if np.ndim(self.status) != 1 or np.isinf(value).all():
-            return count
+            return many
         best = int(self.best_first[0])
         params = jax.tree.map(lambda x: x[best], self.params)
         return (
-            f"{count}: the best has value {value[best]:.6g}, the median {np.median(value):.6g}\n"
+            f"{many}: the best has value {value[best]:.6g}, the median {np.median(value):.6g}\n"
             f"  the best, at index {best}: {brief(params)}"
         )
 

@@ -15,6 +15,7 @@ from jgd.core.values import with_hyperparams
 from jgd.pages.figure import style
 from jgd.pages.palette import COLORS, FAINT, INK, WARN
 from jgd.pages.sheet import Sheet
+from jgd.pages.text import count
 from jgd.pages.ticks import log_ticks
 from jgd.sweep.plots.style import blank
 from jgd.sweep.spaces.distributions import LogUniform
@@ -107,8 +108,8 @@ class RateRange:
             ("no gain from", self._tried(self.diverges), f"{self._tried(first)} to {self._tried(last)}"),
         ]
         head = (
-            f"Range test of {self.name}: {len(self.rates)} rates from {self.rates[0]:.3g} to {self.rates[-1]:.3g}, "
-            f"{self.steps} steps under {self.losses.shape[1]} seeds"
+            f"Range test of {self.name}: {count(len(self.rates), 'rate')} from {self.rates[0]:.3g} to "
+            f"{self.rates[-1]:.3g}, {count(self.steps, 'step')} under {count(self.losses.shape[1], 'seed')}"
         )
         feet = [f"Search between {bracket.low:.3g} and {bracket.high:.3g}: the best rate of a long run is another."]
         if self._found.max() == self.rates[-1]:
@@ -148,7 +149,7 @@ class RateRange:
         panel.set_xlim(self.rates[0] / 1.2, self.rates[-1] * 1.2)
         log_ticks(panel.xaxis)
         panel.set_xlabel(self.name.replace("_", " "), fontsize=9, color=INK)
-        panel.set_ylabel(f"loss after {self.steps} steps", fontsize=9, color=INK)
+        panel.set_ylabel(f"loss after {count(self.steps, 'step')}", fontsize=9, color=INK)
         panel.set_title("green: the bracket to search; dashed: no gain from here on", loc="left", fontsize=8, color=INK)
         return figure
 
@@ -199,7 +200,9 @@ def rate_range(
     if not np.isfinite(losses).any(axis=0).all():
         raise InputError(f"rate_range(low={low:g}): under every rate the loss became infinite or NaN; lower it.")
     if (found.losses >= found.start).all():
-        reason = f"no rate made the loss fall within {steps} steps; raise it, take more steps or check the gradient"
+        reason = (
+            f"no rate made the loss fall within {count(steps, 'step')}; raise it, take more steps or check the gradient"
+        )
         raise InputError(f"rate_range(high={high:g}): {reason}.")
     return found
 

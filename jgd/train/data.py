@@ -13,6 +13,7 @@ from jgd.core.errors import InputError
 from jgd.core.outline import shown
 from jgd.core.record import as_function
 from jgd.core.tree import name_of
+from jgd.pages.text import count
 
 
 def resident(data: Any) -> Any:
@@ -52,8 +53,8 @@ def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
             )
         if leaf.shape[0] != rows[0][1].shape[0]:
             raise InputError(
-                f"Task(data): the leaf at {name} has {leaf.shape[0]} examples, but the one at {rows[0][0]} has "
-                f"{rows[0][1].shape[0]}; all need one leading axis of the same length."
+                f"Task(data): the leaf at {name} has {count(leaf.shape[0], 'example')}, but the one at {rows[0][0]} "
+                f"has {rows[0][1].shape[0]}; all need one leading axis of the same length."
             )
         if leaf.size == 0:
             raise InputError(f"Task(data): the leaf at {name} is empty, {shown(leaf)}; pass at least one example.")
@@ -62,8 +63,8 @@ def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
     n = rows[0][1].shape[0]
     if batch_size is not None and batch_size > n:
         raise InputError(
-            f"Task(batch_size={batch_size}): there are only {n} examples; use a batch_size of at most {n}, or None for "
-            "all."
+            f"Task(batch_size={batch_size}): the data are only {count(n, 'example')}; use a batch_size of at most {n}, "
+            "or None for all."
         )
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct((batch_size or n, *x.shape[1:]), x.dtype), data)
 

@@ -19,6 +19,7 @@ from jgd.core.state_specs import BY_PATH, SPECS
 from jgd.core.stop import SOLVERS_ALONE, STOP, Stop, mode_of
 from jgd.core.types import Params, State, Transform
 from jgd.core.values import hyperparams
+from jgd.pages.text import count
 from jgd.train.callback import Callback, caller
 from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.identity import run_spec
@@ -161,7 +162,7 @@ def fit(
         before = int(run.state.steps)
         if before > plan.steps:
             raise InputError(
-                f"fit(steps={steps}): the checkpoint in {os.fspath(dir or '')!r} has taken {before} steps; "
+                f"fit(steps={steps}): the checkpoint in {os.fspath(dir or '')!r} has taken {count(before, 'step')}; "
                 "ask for at least as many, or use another dir."
             )
         run, told = train(plan, run, checkpoint, progress, call, clock)

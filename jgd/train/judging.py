@@ -11,6 +11,7 @@ from jgd.core.outline import brief
 from jgd.core.status import Status
 from jgd.core.stop import Stop
 from jgd.core.types import Params, State
+from jgd.pages.text import count
 
 
 class Best(NamedTuple):
@@ -61,7 +62,7 @@ class Judge:
             return Status.VALUE, f"{metric} is {self._last:.6g}, and its threshold {target:.6g}"
         if patience is None or self._waited < patience:
             return None
-        since = f"on {self._best:.6g}, of step {self._at}, in {self._waited} evaluations"
+        since = f"on {self._best:.6g}, of step {self._at}, in {count(self._waited, 'evaluation')}"
         return Status.PLATEAU, f"{metric} has not improved {since}"
 
 

@@ -87,10 +87,10 @@ class Run:
 
     def _remarks(self) -> list[str]:
         """Say what stands beside the numbers: the best point, what was read from a folder, and what was changed."""
-        read = self.steps - self.steps_here
+        read, ran = self.steps - self.steps_here, "" if self.steps_here else ", nothing ran"
         return [
             *([f"best at step {self.best.step}: {self.best.value:.6g}"] if self.best else []),
-            *([f"read from the folder: {read} steps" + ("" if self.steps_here else ", nothing ran")] if read else []),
+            *([f"read from the folder: {count(read, 'step')}{ran}"] if read else []),
             *(f"changed at step {x.step} by the {x.by}: {'; '.join(x.changes)}" for x in self.history),
             *self.notes,
         ]
@@ -107,13 +107,13 @@ class Run:
     def plot(self) -> Any:
         """Draw a matplotlib figure: the metrics step by step, and beside them the evaluations."""
         judged = self._judged()
-        count = 2 if judged else 1
-        figure = new_figure(5 * count, 3.5, "Run.plot()")
-        panels = figure.subplots(1, count, squeeze=False)[0]
+        width = 2 if judged else 1
+        figure = new_figure(5 * width, 3.5, "Run.plot()")
+        panels = figure.subplots(1, width, squeeze=False)[0]
         _draw(panels[0], np.arange(self.steps), self.metrics)
         if judged:
             _draw(panels[1], self.evaluations["step"], judged)
-        figure.suptitle(f"{self.steps} steps: {self.status.message}", fontsize=9, color=INK)
+        figure.suptitle(f"{count(self.steps, 'step')}: {self.status.message}", fontsize=9, color=INK)
         return figure
 
 

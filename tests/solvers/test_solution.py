@@ -30,3 +30,10 @@ def test_many_print_the_best_of_them_and_the_median():
 
 def test_many_without_a_finite_value_print_no_best():
     assert str(many(np.full(2, np.nan))).splitlines()[0] == "2 solutions"
+
+
+def test_one_of_a_kind_is_counted_as_one():
+    one = jnp.ones((), jnp.int32)
+    found = Solution({"x": one}, one, one, one, one * int(Status.MAX_STEPS), evaluations=one)
+    assert str(found).startswith("Solution after 1 step and 1 evaluation: value 1,")
+    assert str(many([3.0])).startswith("1 solution: the best has value 3")

@@ -54,7 +54,7 @@ def _verdict(result: Result, standings: Sequence[RaceRow]) -> str:
         steps = min(row.steps_to_target for row in reached)
         names = [f"<b>{html.escape(row.optimizer)}</b>" for row in reached if row.steps_to_target == steps]
         first = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-        said += f". First to reach {short(result.settings.target)}: {first}, after {steps:.0f} steps"
+        said += f". First to reach {short(result.settings.target)}: {first}, after {count(round(steps), 'step')}"
     return said + "."
 
 

@@ -88,7 +88,7 @@ class Plan:
         first = len(self.programs)
         may = "" if self.possible_programs == first else f" in the first round, up to {self.possible_programs} in all,"
         head = (
-            f"Plan of {self.trials:,} trials{seeds}{steps}{rounds}: {_count(first)}{may} on "
+            f"Plan of {count(self.trials, 'trial')}{seeds}{steps}{rounds}: {_count(first)}{may} on "
             f"{self.devices}, compiled in about {duration(self.compile_seconds)}, run in {duration(self.run_seconds)}"
         )
         header = ["program", "varies", "lanes", "side by side", "chunks", "bytes a lane", "memory", "run"]

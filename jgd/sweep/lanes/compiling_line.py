@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from jgd.core.compilation import cache_hits
+from jgd.pages.text import count
 
 
 class CompilingLine:
@@ -31,7 +32,7 @@ class CompilingLine:
         """
         if done > self._done:
             self._done, self._end = done, self._clock() + left
-        said, left = f"compiling, {done} of {total} programs done", self._end - self._clock()
+        said, left = f"compiling, {done} of {count(total, 'program')} done", self._end - self._clock()
         if not done or left <= 0 or self._hits() > self._found:
             return said
         then = "" if self._running is None else f", then about {_seconds_text(self._running)} of running"

@@ -10,6 +10,7 @@ import numpy as np
 from jgd.core.errors import InputError, unknown
 from jgd.core.optional import require
 from jgd.core.types import Transform
+from jgd.pages.text import count
 from jgd.schedules import Switch, switch_schedule
 from jgd.sweep.pruners.population import Population
 from jgd.sweep.spaces.explore import explore
@@ -30,8 +31,8 @@ class Lineage:
         heirs = int((self.parents != np.arange(len(self.trials))).sum())
         after = f"after {', '.join(map(str, self.steps.tolist()))} steps" if len(self.steps) else "none yet"
         return (
-            f"Lineage of {len(self.trials)} trials: decisions {after}, by which trials went on from others {heirs} "
-            "times; dataframe(), path(trial) and schedule(trial, name) tell how."
+            f"Lineage of {count(len(self.trials), 'trial')}: decisions {after}, by which trials went on from others "
+            f"{heirs} times; dataframe(), path(trial) and schedule(trial, name) tell how."
         )
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.pages.sheet import Sheet
+from jgd.pages.text import count
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.spaces.distributions import Distribution
 from jgd.sweep.spaces.space import Trial
@@ -53,8 +54,8 @@ def importance_of(trials: list[Trial], values: np.ndarray, mode: str) -> Importa
         raise InputError(f"Result.importance: {trials[0].space!r} has no distributions; there is nothing to weigh.")
     if len(trials) < FEWEST or not finite:
         raise InputError(
-            f"Result.importance: {len(trials)} trials of {trials[0].space!r}, {finite} with a finite median, say too "
-            f"little; run at least {FEWEST}."
+            f"Result.importance: {count(len(trials), 'trial')} of {trials[0].space!r}, {finite} with a finite median, "
+            f"say too little; run at least {FEWEST}."
         )
     points = np.array([trial.units for trial in trials])
     for i, axis in enumerate(axes):

@@ -26,7 +26,7 @@ def described(result: Outcomes, *, running: bool = False) -> Sheet:
     if result.asked and not result.interrupted and not result.compile_seconds and not result.run_seconds:
         spent = "read from its folder, nothing ran"
     head = (
-        f"{what} of {len(result.trials)} trials{many}{steps}: {result.counts()}; "
+        f"{what} of {count(len(result.trials), 'trial')}{many}{steps}: {result.counts()}; "
         f"{count(result.programs, 'program')}, {spent}"
     )
     interval, standings = interval_title(seeds), result.standings()
