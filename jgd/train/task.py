@@ -1,7 +1,6 @@
 """The problem to train on: how parameters begin, what is minimised, on which data, and how it is judged."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,12 +15,17 @@ from jgd.core.outline import outline, shown
 from jgd.core.record import Function, as_function, part, record, static
 from jgd.core.tree import name_of, widen
 from jgd.core.types import Params, State
+from jgd.core.user_code import attempt
 from jgd.train.calls import OnHost, loss_call, takes_state
 from jgd.train.computing import COMPUTE_DTYPE, REMAT, computed, in_dtypes_of
 from jgd.train.data import check_arrays, check_stream, resident
 from jgd.train.microbatch import MICROBATCH, as_microbatch
 
 REAL = (jnp.integer, jnp.floating)
+NUMBERS = (
+    "numbers and flags inside a Partial are traced, and must not decide shapes or branches; bind those that do by "
+    "functools.partial, or in a sweep list numbers by sweep.structural([16, 32]) and functions by sweep.choice"
+)
 STATE_HINT = ", as the state of a model whose loss is loss(params, state, batch, key)"
 
 
@@ -112,8 +116,7 @@ def has_state(task: Task) -> bool:
 
 def init_model(task: Task, key: jax.Array) -> tuple[Params, State]:
     """Return the first parameters, and the first state of the model, `None` where it has none."""
-    with _numbers_inside(task, "init"):
-        made = task.init(key)
+    made = _with_numbers(task, "init", lambda: task.init(key))
     if not has_state(task):
         return made, None
     if not isinstance(made, tuple) or len(made) != 2:
@@ -124,20 +127,11 @@ def init_model(task: Task, key: jax.Array) -> tuple[Params, State]:
     return made
 
 
-@contextmanager
-def _numbers_inside(task: Task, field: str) -> Iterator[None]:
-    """Say what a function whose numbers are traced may not do with them, where it fails."""
-    try:
-        yield
-    except TypeError as error:  # as JAX's are, about a number that it traces
-        if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(getattr(task, field))):
-            raise
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise InputError(
-            f"{_place(task, field)}: {field} failed with {type(error).__name__}: {reason}; numbers and flags inside a "
-            "Partial are traced, and must not decide shapes or branches; bind those that do by functools.partial, or "
-            "in a sweep list numbers by sweep.structural([16, 32]) and functions by sweep.choice."
-        ) from error
+def _with_numbers(task: Task, field: str, call: Callable[[], Any]) -> Any:
+    """Call a function of the task; one whose numbers are traced is told what it may not do with them, if it fails."""
+    if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(getattr(task, field))):
+        return call()
+    return attempt(f"{_place(task, field)}: {field}", call, NUMBERS, of=(TypeError,))  # JAX's, of a traced number
 
 
 def loss_and_metrics(
@@ -145,8 +139,8 @@ def loss_and_metrics(
 ) -> tuple[jax.Array, tuple[State, dict[str, jax.Array]]]:
     """Return the loss, the model's next state and the scalars of `aux`; refuse what else a loss may return."""
     call, place = loss_call(task.loss, _place(task, "loss")), _place(task, "loss")
-    with _numbers_inside(task, "loss"):
-        out = computed(partial(call, task.loss), task.compute_dtype, task.remat)(params, model_state, batch, key)
+    fn = computed(partial(call, task.loss), task.compute_dtype, task.remat)
+    out = _with_numbers(task, "loss", lambda: fn(params, model_state, batch, key))
     value, rest = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
     if not _is_real_scalar(value):
         expected = "(scalar, (state, aux))" if call.state else "(scalar, aux)"
@@ -231,17 +225,8 @@ def check_task(task: Task) -> CheckedTask:
 
 
 def _shapes(task: Task, field: str, call: str, fn: Callable[..., Any], *args: Any) -> Any:
-    """Call `jax.eval_shape`, whose failure says which of the task's functions failed; the cause stays attached."""
-    try:
-        return jax.eval_shape(fn, *args)
-    except InputError:
-        raise
-    except Exception as error:
-        reason = str(error).strip().splitlines() or ["no message"]
-        raise InputError(
-            f"{_place(task, field)}: {call} failed with {type(error).__name__}: {reason[0].rstrip('.')}; "
-            "try it on its own first."
-        ) from error
+    """Call `jax.eval_shape`, whose failure says which of the task's functions failed."""
+    return attempt(f"{_place(task, field)}: {call}", lambda: jax.eval_shape(fn, *args), "try it on its own first")
 
 
 def _metrics(place: str, aux: Any) -> dict[str, jax.Array]:

@@ -30,7 +30,7 @@ BAD = {
     "unequal": ({"data": {"x": X, "y": Y[1:]}}, "['y'] has 22 examples, but the one at ['x'] has 23"),
     "lists": ({"data": [[1.0, 2.0], [3.0]]}, "[0][0] is 1.0, expected an array with a leading axis"),
     "a scalar": ({"data": (X, np.ones((), np.float32))}, "[1] is Array(1., dtype=float32), expected an array"),
-    "too large a batch": ({"batch_size": 24}, "Task(batch_size=24): there are only 23 examples; use"),
+    "too large a batch": ({"batch_size": 24}, "Task(batch_size=24): the data have only 23 examples; use"),
     "empty batch": ({"batch_size": 0}, "Task(batch_size=0): batch_size must be a whole number, at least 1"),
     "half a batch": ({"batch_size": 2.5}, "Task(batch_size=2.5): batch_size must be a whole number"),
     "vector loss": ({"loss": lambda p, b: b["x"] @ p["w"]},
