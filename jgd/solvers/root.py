@@ -13,6 +13,7 @@ from jgd.core.record import as_function, part, record, static
 from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params
 from jgd.core.user_code import attempt
+from jgd.pages.text import count
 from jgd.solvers.derivatives import DERIVATIVE, Implicit
 from jgd.solvers.least_squares import Residuals, check_residuals
 from jgd.solvers.methods.anderson import anderson
@@ -155,8 +156,8 @@ def _solved(
     unknowns, found = _size(params), _size(check_residuals(place, equations, params))
     if unknowns != found:
         raise InputError(
-            f"{place}: there are {found} equations and {unknowns} unknown numbers; return as many as the parameters "
-            "have, or use jgd.least_squares."
+            f"{place}: it returns {count(found, 'number')} for {count(unknowns, 'unknown number')}; return as many as "
+            "the parameters have, or use jgd.least_squares."
         )
     stop = Stop(gradient_norm=root_rtol(form.dtype)) if stop is None else check_stop(place, stop)
     for rule in NOT_OF_ROOTS:

@@ -63,7 +63,7 @@ def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
     n = rows[0][1].shape[0]
     if batch_size is not None and batch_size > n:
         raise InputError(
-            f"Task(batch_size={batch_size}): the data have only {count(n, 'example')}; use a batch_size of at most {n}, "
+            f"Task(batch_size={batch_size}): the data have only {count(n, 'example')}; use a batch_size of at most {n} "
             "or None for all."
         )
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct((batch_size or n, *x.shape[1:]), x.dtype), data)

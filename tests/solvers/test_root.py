@@ -154,7 +154,7 @@ REFUSED = [
     (lambda: jgd.root(jnp.cos, "newtn", 1.0), "root(optimizer=): unknown name 'newtn'. Did you mean newton?"),
     (lambda: jgd.root(jnp.cos, jgd.bfgs(), 1.0), "root(optimizer=bfgs): it minimizes, and solves no equations; use"),
     (lambda: jgd.root(jnp.cos, jgd.adam(0.1), 1.0), "root(optimizer=chain): it minimizes"),
-    (lambda: jgd.root(jnp.sum, "newton", jnp.ones(2)), "root: there are 1 equations and 2 unknown numbers; return"),
+    (lambda: jgd.root(jnp.sum, "newton", jnp.ones(2)), "root: it returns 1 number for 2 unknown numbers; return"),
     (lambda: jgd.root(jnp.cos, "newton", 1.0, Stop(step_norm=1e-8)), "root(stop=Stop(step_norm=)): it holds at points"),
     (lambda: jgd.root(lambda x: 1, "newton", 1.0), "root(<lambda>.<locals>.<lambda>): it must return residuals"),
     (lambda: jgd.fixed_point(jnp.sum, "newton", jnp.ones(2)), "fixed_point(fn="),
