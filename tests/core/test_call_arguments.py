@@ -1,5 +1,8 @@
 """A call whose arguments do not fit is told so with the function's name, what to pass instead and how it is called."""
 
+# pyright: reportCallIssue=false, reportArgumentType=false
+# Every call here is wrong.
+
 import inspect
 import re
 
