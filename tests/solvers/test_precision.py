@@ -131,3 +131,11 @@ def test_a_sequence_of_quadratic_programs_ends_by_what_its_last_model_promised()
     found = jgd.minimize(dennis.fn, "sqp", start, jgd.Stop(gradient_norm=0.0), bounds=bounds)
     assert found.success
     assert float(found.value) == pytest.approx(dennis.minima[0], rel=1e-6)  # ten rounding units
+
+
+def test_a_direction_that_promises_little_is_no_sign_of_a_solution():
+    """Steepest descent said PRECISION at 3.1e-5: ten times what it promised was 2e-9, and a trial was off by 8e-9."""
+    brown = next(p for p in jgd.tasks.more_garbow_hillstrom() if p.name == "brown_almost_linear_10")
+    start, stop = jnp.array(brown.start, jnp.float32), jgd.Stop(gradient_norm=1e-12)
+    found = jgd.minimize(brown.fn, "gradient-descent", start, stop)
+    assert not found.success or found.value < 1e-7  # the minimum is 0
