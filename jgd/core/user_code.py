@@ -8,7 +8,12 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import jax
+
 from jgd.core.errors import InputError, unknown
+
+TRACING = (jax.errors.JAXTypeError, jax.errors.JAXIndexError)  # JAX's, about a function that it cannot trace
+TRACEABLE = "write it with jax.numpy in place of numpy, and with jnp.where in place of `if` on values"
 
 
 def look_up(what: str, name: str) -> Any:
@@ -21,11 +26,12 @@ def look_up(what: str, name: str) -> Any:
 
 
 def attempt(
-    place: str, call: Callable[[], Any], remedy: str = "", of: tuple[type[Exception], ...] = (Exception,)
+    place: str, call: Callable[[], Any], remedy: str = "", of: tuple[type[Exception], ...] | None = None
 ) -> Any:
     """Run the user's code, whose failure is one sentence, with the remedy of such errors at its end.
 
-    The cause stays attached.
+    Unless `of` says otherwise, the remedy of what JAX cannot trace is to write it with jax.numpy. The cause stays
+    attached.
     """
     try:
         return call()
@@ -37,7 +43,10 @@ def attempt(
         ) from error
     except Exception as error:
         reason = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
-        told = f"{reason}; {remedy}" if remedy and isinstance(error, of) else reason
+        traced = isinstance(error, TRACING)
+        fits = isinstance(error, of) if of else not traced
+        remedy = remedy if fits else TRACEABLE if traced else ""
+        told = f"{reason}; {remedy}" if remedy else reason
         raise InputError(f"{place} failed with {type(error).__name__}: {told}.") from error
 
 

@@ -4,6 +4,7 @@
 # pyright: reportArgumentType=false
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 import scipy.optimize
 
@@ -20,6 +21,10 @@ def square(x):
 
 def nothing():
     return 0.0
+
+
+def on_numpy(x):
+    return np.sum(np.square(np.asarray(x)))
 
 
 BAD = [
@@ -48,6 +53,11 @@ BAD = [
 @pytest.mark.parametrize(("call", "message"), BAD)
 def test_bad_arguments_are_one_sentence(call, message):
     refused(call, message)
+
+
+def test_functions_of_numpy_are_told_to_be_jax_s():
+    with pytest.raises(jgd.InputError, match=r"shape float32\[2\]; write it with jax\.numpy in place of numpy, and"):
+        jgd.minimize(on_numpy, "bfgs", PARAMS)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.stop import Stop
+from jgd.core.user_code import TRACEABLE, TRACING
 from jgd.core.values import with_hyperparams
 
 DIFFERENCES = (None, False, "2-point", "3-point", "cs")
@@ -102,11 +103,10 @@ def function_for(
             )
         try:
             jax.eval_shape(function, x, *args)
-        except (jax.errors.JAXTypeError, jax.errors.JAXIndexError, jax.errors.ConcretizationTypeError) as error:
+        except TRACING as error:
             shown = getattr(function, "__qualname__", type(function).__name__)
             raise InputError(
-                f"{place}({name}={shown}): it must be traceable by JAX, and raised {type(error).__name__}; write it "
-                "with jax.numpy in place of numpy, and with jnp.where in place of `if` on values."
+                f"{place}({name}={shown}): it must be traceable by JAX, and raised {type(error).__name__}; {TRACEABLE}."
             ) from error
     return with_derivative_of(fun, jac if callable(jac) or jac is True else None, hessp)
 

@@ -142,6 +142,7 @@ class Preparation:
                 lambda: self._submit(group, layout),
                 "a number that a distribution stands for must not decide shapes or branches; list whole numbers that "
                 "do as sweep.structural([16, 32])",
+                of=(Exception,),
             )
 
     def _submit(self, group: Group, layout: Layout) -> "_Pending":
