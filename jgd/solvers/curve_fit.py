@@ -50,7 +50,7 @@ class Fit:
 
 
 @checked(
-    f=function_of("(x, params) -> y"),
+    f=function_of("(x, params) -> y; jgd.interop.scipy takes scipy's f(x, a, b)", 2),
     params=None,
     optimizer=METHOD,
     stop=STOP,

@@ -120,7 +120,11 @@ def of_one_column(x, p):
 
 ONES = jnp.ones(1)
 BAD = [
-    (lambda: wrong.curve_fit(3, X, Y, ONES), "curve_fit(f=3): f must be a function (x, params) -> y."),
+    (lambda: wrong.curve_fit(3, X, Y, ONES), "curve_fit(f=3): f must be a function (x, params) -> y; jgd.interop"),
+    (
+        lambda: wrong.curve_fit(lambda x, a, b: a * x + b, X, Y, ONES),
+        "curve_fit(f=<lambda>(x, a, b)): f must be a function (x, params) -> y; jgd.interop.scipy takes scipy's f(x, a",
+    ),
     (lambda: jgd.curve_fit(of_one_column, X, Y, ONES), "curve_fit(f=of_one_column): f(x, params) has shape (30, 1)"),
     (lambda: jgd.curve_fit(lorentzian, X, [], ONES), "curve_fit(y): it is empty"),
     (lambda: jgd.curve_fit(lorentzian, X, Y / 0, ONES), "curve_fit(y): 30 of its entries are infinite or NaN"),
