@@ -143,23 +143,42 @@ def groups_of(params: Params, asked: Health | None = None) -> dict[str, tuple[in
 
 
 def short_names(paths: Sequence[str], most: int) -> list[str]:
-    """Return names of at most `most` groups for these paths: numbers become `*`, then last names are dropped.
+    """Return names of at most `most` groups for these paths: numbers become `*`, or last names are dropped.
 
-    The least and the largest numbers stay where there is room.
+    As long as there is room the least and the largest numbers stay, if need be as one group for all of that number.
     """
-    names = [path or "params" for path in paths]
-    if len(set(names)) > most:
-        kinds = [re.sub(NUMBER, "*", name) for name in names]
+    names = whole = [path or "params" for path in paths]
+    while names:  # the layers at the ends apart
+        kinds = list(map(_kind, names))
         by_number = sorted(names, key=lambda name: [int(x) for x in re.findall(NUMBER, name)])
-        like = {kind: [name for name in by_number if re.sub(NUMBER, "*", name) == kind] for kind in set(kinds)}
+        like = {kind: [name for name in by_number if _kind(name) == kind] for kind in set(kinds)}
         apart = [n if n in (like[k][0], like[k][-1]) else k for n, k in zip(names, kinds, strict=True)]
-        names = apart if len(set(apart)) <= most else kinds
-    while len(set(names)) > most:
-        deepest = max(name.count("/") for name in names)
-        if deepest == 0:
-            return [EVERYTHING + " leaves"] * len(names)
-        names = [name.rpartition("/")[0] if name.count("/") == deepest else name for name in names]
-    return names
+        for some in (names, apart, [_layer(name) or name for name in apart]):
+            if len(set(some)) <= most:
+                return some
+        names = _shorter(names, [len(_layer(name)) for name in names])
+    names = list(map(_kind, whole))
+    while names and len(set(names)) > most:
+        names = _shorter(names, [0] * len(names))
+    return names or [EVERYTHING + " leaves"] * len(whole)
+
+
+def _kind(name: str) -> str:
+    return re.sub(NUMBER, "*", name)
+
+
+def _layer(name: str) -> str:
+    """Return a path up to its last number, empty without one."""
+    found = re.match(rf".*{NUMBER}", name)
+    return found[0] if found else ""
+
+
+def _shorter(names: Sequence[str], kept: Sequence[int]) -> list[str]:
+    """Drop the last name of the deepest paths that have one behind their `kept` characters; all, where none has."""
+    depths = [name.count("/") if "/" in name[n:] else 0 for name, n in zip(names, kept, strict=True)]
+    deepest = max(depths)
+    cut = [name.rpartition("/")[0] if n == deepest else name for name, n in zip(names, depths, strict=True)]
+    return cut if deepest > 0 else []
 
 
 def bounded(curves: Curves) -> Curves:

@@ -145,12 +145,16 @@ def test_rows_are_bounded_and_the_last_is_kept():
 
 def test_many_leaves_come_into_few_groups():
     paths = [f"layers/{i}/{name}" for i in range(30) for name in ("w", "b")] + ["head/w", "head/b"]
-    assert set(short_names(paths, 4)) == {"layers/*/w", "layers/*/b", "head/w", "head/b"}
+    assert set(short_names(paths, 6)) == {"layers/0", "layers/29", "layers/*/w", "layers/*/b", "head/w", "head/b"}
+    assert set(short_names(paths, 4)) == {"layers/0", "layers/29", "layers/*", "head"}
     assert set(short_names(paths, 3)) == {"layers/*", "head/w", "head/b"}
     assert set(short_names(paths, 1)) == {"all leaves"}
     apart = {f"layers/{i}/{name}" for i in (0, 29) for name in ("w", "b")}
     assert set(short_names(paths, 12)) == {"layers/*/w", "layers/*/b", "head/w", "head/b", *apart}
     assert short_names([""], 1) == ["params"]
+    paths = [f"{side}/{i}/{kind}/w" for side in ("in", "out") for i in range(6) for kind in "qkvoud"] + ["head"]
+    ends = {f"{side}/{i}" for side in ("in", "out") for i in (0, 5)}  # so that a gradient is seen to vanish
+    assert set(short_names(paths, 12)) == {"in/*", "out/*", "head", *ends}
 
 
 @pytest.mark.parametrize(
