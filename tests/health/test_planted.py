@@ -256,23 +256,24 @@ def test_data_that_stand_in_for_those_that_a_loss_draws():
     assert measure_data(task_of(), carry, zeros, key) == ({"data['x']": 0.0}, (8, 1))
 
 
+@pytest.mark.parametrize("stop", [jax.lax.stop_gradient, lambda x: x], ids=["stopped", "free"])
 @pytest.mark.parametrize(
     ("share", "moves", "expected"), [(0.01, True, 0.01), (0.01, False, 1.0), (None, True, 1.0)], ids=str
 )
-def test_a_loss_of_averaged_parameters(trained, share, moves, expected):
+def test_a_loss_of_averaged_parameters(trained, share, moves, expected, stop):
     """Not one with frozen weights in the model state, nor one with other matrices there."""
 
     def loss(params, state, batch):
         if share is None:
-            weights = {"a": params["a"], "b": jnp.tanh(params["b"] + state["b"])}
+            weights = {"a": params["a"], "b": jnp.tanh(params["b"] + stop(state["b"]))}
         else:
-            weights = jax.tree.map(lambda p, s: share * p + (1 - share) * s, params, state)
+            weights = jax.tree.map(lambda p, s: share * p + (1 - share) * stop(s), params, state)
         return entropy(weights, batch), (weights, None)
 
     params = first(jax.random.key(0))
     state = jax.tree.map(lambda x: x + 0.01, params)
     task = jgd.Task(lambda key: (params, state), loss, DATA)
     found = share_in_average(task, params, state, params if moves else state, DATA, jax.random.key(0))
-    assert found == pytest.approx(expected, rel=1e-5)  # of f32
+    assert found == pytest.approx(expected, rel=0.05)  # differences of a float32 loss
     said = verdict(trained.measured._replace(averaged=found), trained.thresholds)
     assert [x.quantity.startswith("share of the parameters") for x in said] == [True] * (found < 1)
