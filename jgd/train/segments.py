@@ -10,7 +10,7 @@ import optax
 
 from jgd.core.status import Status
 from jgd.core.stop import Stop, Watch
-from jgd.core.tree import all_finite, global_norm, where
+from jgd.core.tree import finite_leaves, global_norm, where
 from jgd.core.types import Transform
 from jgd.train.loop import Carry, Step, advance, batch_at, evaluation, pick
 from jgd.train.pulse import Pulse, no_samples, samples
@@ -59,7 +59,7 @@ def run_segment(
     `_with_pulse`. Where the last step has made a parameter infinite or NaN that was finite before the segment, the
     status says so, though no loss has shown it yet.
     """
-    start, were = state.steps, _finite_leaves(state.carry.params)
+    start, were = state.steps, finite_leaves(state.carry.params)
     draws = rows if rows is not None else pick(task, state.carry.key, start, length)
     batch_of = partial(batch_at, task)
     if batches is not None:
@@ -79,14 +79,9 @@ def run_segment(
         state, curves = jax.lax.scan(body, state, (numbers, draws))
     else:
         state, curves = _with_pulse(take, pulse, optimizer, state, numbers, draws, end)
-    lost = jnp.any(were & ~_finite_leaves(state.carry.params)) & (state.status == Status.RUNNING)
+    lost = jnp.any(were & ~finite_leaves(state.carry.params)) & (state.status == Status.RUNNING)
     state = state._replace(status=jnp.where(lost, status_code(Status.NON_FINITE), state.status))
     return state, curves if layout is None else layout.whole(curves)
-
-
-def _finite_leaves(params: Any) -> jax.Array:
-    """Tell which leaves are finite, bool[leaves]."""
-    return jnp.array([all_finite(x) for x in jax.tree.leaves(params)], bool)
 
 
 class _Heard(NamedTuple):
