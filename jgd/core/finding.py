@@ -37,6 +37,19 @@ class Finding:
         )
 
 
-def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+class Findings(tuple[Finding, ...]):
+    """Hold findings in an order; printed, each is a numbered sentence on a line of its own."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines()) or "no findings"
+
+    def lines(self) -> list[str]:
+        """Return the findings as numbered sentences."""
+        return [f"{i}. {finding}" for i, finding in enumerate(self, 1)]
+
+
+def worst_first(findings: Iterable[Finding]) -> Findings:
     """Sort findings by falling severity; those of one severity keep their order."""
-    return tuple(sorted(findings, key=lambda finding: -finding.severity))
+    return Findings(sorted(findings, key=lambda finding: -finding.severity))

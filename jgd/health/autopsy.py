@@ -118,8 +118,9 @@ def autopsy(
     seed   Without `run`: the seed, 0 unless given; or several, each a lane, with one optimizer for all or a list of as
            many.
     steps  How many steps to run again where `run` does not say so.
-    spike  Where all is finite, the z-score from which on a rise of log loss counts as a spike, against a moving mean
-           and variance of decay 0.97 (ZClip, Kumar et al. 2025, arXiv:2504.02507).
+    spike  The z-score from which on a rise of log loss counts as a spike, against a moving mean and variance of decay
+           0.97 (ZClip, Kumar et al. 2025, arXiv:2504.02507): the first one is looked at where all is finite, else told
+           of.
 
     Otherwise the run is repeated from its beginning in segments, every draw being a function of the seed and the step,
     until a loss, gradient, update or parameter of some lane is not finite; that step is then run once more with a flag
@@ -138,7 +139,7 @@ def autopsy(
         lanes = [(lanes[0][0], ended.seed)]
         if seed not in (None, ended.seed):
             raise InputError(f"autopsy(seed={seed}): the run has the seed {ended.seed}; leave seed out.")
-        last = _last_step(task, optimizers, ended)
+        last = _last_step(task, optimizers, ended, spike)
         if last is not None and not last.inherited:
             return last
     taken = steps if steps is not None else ended.step + 1 if ended is not None else None
@@ -174,14 +175,14 @@ class _Ended(NamedTuple):
     broken: bool  # whether something that was not finite ended it
 
 
-def _last_step(task: Task, optimizers: Sequence[Any], ended: _Ended) -> Autopsy | None:
+def _last_step(task: Task, optimizers: Sequence[Any], ended: _Ended, spike: float) -> Autopsy | None:
     """Take the last step of a run again, where that stopped it; `None` where it did not, or all of it is finite."""
     if ended.carry is None:
         return None
     found = replay_steps(task, [optimizers[0]], [ended.carry], ended.step, 1)
     if found.first is None:
         return None
-    found = dataclasses.replace(found, note=jump_before(ended.losses, ended.step - len(ended.losses)))
+    found = dataclasses.replace(found, note=jump_before(ended.losses, spike, ended.step - len(ended.losses)))
     return _examine(task, optimizers, found, False)
 
 

@@ -1,6 +1,5 @@
 """The check-up: one call that looks at a model, its gradients, its optimizer and its data, and says what is wrong."""
 
-import contextlib
 import dataclasses
 import math
 from collections.abc import Callable
@@ -113,13 +112,14 @@ def measure_health(
     _, first, begun = one_step(task, optimizer, carry, taken, one)
     cosines = [_cosine(grads, updates), _cosine(first, begun)]
     leaves = measure_leaves(
-        carry.params, looked.grads, others, (grads, updates), trials.end.params if trials else carry.params,
+        carry.params, looked.grads, others, (later.params, grads, updates),
+        trials.end.params if trials else carry.params,
         fixed_leaves(optimizer, carry.params), decays_of(optimizer, carry.params, first),
     )  # fmt: skip
     edge = edge_of(optimizer, later.opt_state, later.params)
-    sharp, critical = measure_curvature(task, later, batch, one, updates, edge and edge.scale, key)
+    sharp, why, critical = measure_curvature(task, later, batch, one, updates, edge and edge.scale, key)
     return Measured(
-        looked, leaves, *measure_data(task, carry, batch, key), _noise(task, carry, seed, most), sharp, edge,
+        looked, leaves, *measure_data(task, carry, batch, key), _noise(task, carry, seed, most), sharp, why, edge,
         critical, max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
         *_linearity(task, carry, one, key), labels_of(looked, batch),
         float(clipped_share(optimizer, first, _norm(first))),
@@ -154,17 +154,21 @@ def _noise(task: Task, carry: Carry, seed: int, most: int) -> NoiseScale | None:
 
 def measure_curvature(
     task: Task, carry: Carry, examples: Any, batch: Any, updates: Any, scale: Any, key: jax.Array
-) -> tuple[float, float]:
+) -> tuple[float, str, float]:
     """Return the sharpness of the loss of the examples, and the critical multiple of the updates on their own batch.
 
-    The sharpness is NaN of complex parameters, and where no second derivative is known, as of a `custom_vjp` whose
-    forward rule calls it.
+    Between them stands why the sharpness is NaN: of complex parameters, or as its second derivative raises an error, be
+    that of a `custom_vjp` whose forward rule calls it or the user's own.
     """
-    sharp = float("nan")
-    if not any(jnp.iscomplexobj(x) for x in jax.tree.leaves(carry.params)):
-        with contextlib.suppress(TypeError, ValueError, NotImplementedError):
+    sharp, why = float("nan"), ""
+    if any(jnp.iscomplexobj(x) for x in jax.tree.leaves(carry.params)):
+        why = "the parameters are complex"
+    else:
+        try:
             sharp = float(_sharpness(task, carry, examples, scale, key))
-    return sharp, float(_critical(task, carry, batch, updates, key))
+        except (TypeError, ValueError, NotImplementedError) as error:
+            why = f"the loss's second derivative raises {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return sharp, why, float(_critical(task, carry, batch, updates, key))
 
 
 @jax.jit

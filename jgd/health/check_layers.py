@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from jgd.core.arguments import ARRAYS, checked, instance_of, whole_from
-from jgd.core.finding import Finding
+from jgd.core.finding import Findings
 from jgd.core.optional import require
 from jgd.core.types import Params, State
 from jgd.health.finding import Thresholds, verdict_sentence
@@ -34,7 +34,7 @@ class LayerCheck:
     thresholds: Thresholds
 
     @functools.cached_property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> Findings:
         """Everything that is wrong with the layers, causes first: the findings of `jgd.health.check` about them."""
         return layer_findings(self.looked, self.thresholds)
 
@@ -81,9 +81,8 @@ class LayerCheck:
 
     def _sheet(self) -> Sheet:
         head = [verdict_sentence(self.name, self.findings), self._way_back(), ""]
-        found = [f"{i}. {finding}" for i, finding in enumerate(self.findings, 1)]
         rows = [layer_cells(row, COLUMNS) for row in self.rows]
-        return Sheet(head, COLUMNS, rows, ["", *found] if found else [], left=2)
+        return Sheet(head, COLUMNS, rows, ["", *self.findings.lines()] if self.findings else [], left=2)
 
     def _way_back(self) -> str:
         fall, count = slope(self.looked.products())

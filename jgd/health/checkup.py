@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jgd.core.finding import Finding
+from jgd.core.finding import Findings
 from jgd.health.finding import Thresholds, verdict_sentence
 from jgd.health.layers import slope
 from jgd.health.measured import Measured
@@ -25,7 +25,7 @@ class Checkup:
     the findings as sentences. `page(path)` writes the same as a page with pictures.
     """
 
-    findings: tuple[Finding, ...]
+    findings: Findings
     measured: Measured
     name: str
     thresholds: Thresholds
@@ -70,6 +70,8 @@ class Checkup:
             if m.edge is not None:
                 shown["sharpness"] = shown.pop(f"{scaled}sharpness") + (f", {scaled.strip()}" if scaled else "")
                 shown["share of the edge of stability"] = f"{m.edge.rate * m.sharpness / m.edge.limit:.2g}"
+        elif m.no_sharpness:
+            shown["sharpness"] = f"not known: {m.no_sharpness}"
         longest = "over a million" if math.isinf(m.critical) else f"{m.critical:.3g}"
         shown["longest useful step"] = f"{longest} times this one" if m.critical > 0 else "none, each raises the loss"
         if m.trials is not None:
@@ -87,6 +89,6 @@ class Checkup:
     def _sheet(self) -> Sheet:
         rows = [layer_cells(row) for row in self.rows]
         facts = [f"{name}: {value}" for name, value in self.facts.items()]
-        found = [f"{i}. {finding}" for i, finding in enumerate(self.findings, 1)]
+        found = self.findings.lines()
         head = [self.verdict, ""]
         return Sheet(head, HEAD, rows, ["", *facts, *([""] if found else []), *found], left=2)

@@ -33,7 +33,18 @@ class Thresholds:
     decay           Largest share of a leaf that weight decay takes away in a step.
     apart           Largest ratio of the steps of two matrices, where that of steps over gradients is as large.
     clipped         Largest share of steps whose gradient was clipped.
-    spike           Largest z-score of the loss or of the log of a gradient's norm, against moving mean and variance.
+    skipped         Largest share of the later steps that an optimizer skips, as a loss scale does.
+    spike           Largest z-score of the loss or of the log of a gradient's norm, against moving mean and variance, of
+                    a value three times as large as is usual.
+    jump            Largest rise of the loss above the usual one, as a share of the first, that is no spike.
+    leap            Largest |u|/|theta| of any one step, as a multiple of `update_ratio`.
+    rising          Largest last loss of a run as a multiple of the first.
+    vanished        Smallest |g||theta|/|loss| of the matrices for which it is largest, early in a run: below it no
+                    parameter changes the loss.
+    vanished_beside Smallest |g||theta|/|loss| of a matrix as a share of the largest.
+    stale           Largest root of a second moment over the gradient's norm, for a run that is gone on from.
+    unbounded       Smallest loss below zero, as a multiple of the first one's modulus, that ten times the rate may lead
+                    to where it is as many times that of the rate itself.
     loss_at_start   Largest first loss of a classifier, as a multiple of log(classes).
     data_scale      Largest root mean square of a floating array of the data.
     uphill          Smallest cosine of an update and the direction of descent: below it the optimizer goes uphill.
@@ -62,7 +73,15 @@ class Thresholds:
     decay: Scalar = hyper(default=0.03, interval="(0, inf]")
     apart: Scalar = hyper(default=300.0, interval="(1, inf]")
     clipped: Scalar = hyper(default=0.5, interval="(0, inf]")
+    skipped: Scalar = hyper(default=0.5, interval="[0, inf]")
     spike: Scalar = hyper(default=6.0, interval="(0, inf]")
+    jump: Scalar = hyper(default=0.05, interval="[0, inf]")
+    leap: Scalar = hyper(default=5.0, interval="[1, inf]")
+    rising: Scalar = hyper(default=3.0, interval="(1, inf]")
+    vanished: Scalar = hyper(default=1e-6, interval="[0, inf)")
+    vanished_beside: Scalar = hyper(default=1e-5, interval="[0, 1)")
+    stale: Scalar = hyper(default=100.0, interval="(1, inf]")
+    unbounded: Scalar = hyper(default=30.0, interval="(1, inf]")
     loss_at_start: Scalar = hyper(default=4.0, interval="(0, inf]")
     data_scale: Scalar = hyper(default=30.0, interval="(0, inf]")
     uphill: Scalar = hyper(default=-0.01, interval="[-inf, 1]")

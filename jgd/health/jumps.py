@@ -4,7 +4,6 @@ import numpy as np
 
 DECAY, WARM_UP = 0.97, 25  # of the moving mean and variance of spikes (Kumar et al. 2025, arXiv:2504.02507)
 CLIPPED_AT = 2.5  # standard deviations with which a spike enters the mean, so that it does not blind the next
-TOLD_AT = 6.0  # standard deviations of a jump that is told of
 TALL = 3.0  # times the usual value: what a spike must reach
 
 
@@ -41,9 +40,9 @@ def loss_scores(losses: np.ndarray) -> np.ndarray:
     return z_scores(np.log(np.maximum(losses - finite.min(initial=0.0), 1e-30)), float(np.log(TALL)))
 
 
-def jump_before(losses: np.ndarray, start: int = 0) -> str:
-    """Tell of the first jump of these losses, which may be the cause of what is not finite after them."""
-    over = np.flatnonzero(loss_scores(losses) > TOLD_AT)
+def jump_before(losses: np.ndarray, spike: float, start: int = 0) -> str:
+    """Tell of the first jump of these losses by `spike` deviations, which may be why numbers after it are not finite."""
+    over = np.flatnonzero(loss_scores(losses) > spike)
     if not len(over):
         return ""
     step = int(over[0])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from jgd.core.finding import BROKEN, SLOW, WATCH, Finding, worst_first
+from jgd.core.finding import BROKEN, SLOW, WATCH, Finding, Findings, worst_first
 from jgd.core.tree import path_names
 from jgd.health.attention_findings import attention_findings
 from jgd.health.finding import Thresholds
@@ -17,7 +17,7 @@ OVERFLOW = 65504.0  # the largest number of float16
 COUNTS = math.log(100)  # of a fall or a growth over all layers
 
 
-def layer_findings(looked: Looked, thresholds: Thresholds) -> tuple[Finding, ...]:
+def layer_findings(looked: Looked, thresholds: Thresholds) -> Findings:
     """Find what is wrong with the layers alone, the worst first, and of one severity causes first."""
     return worst_first((*cause_findings(looked, thresholds), *signal_findings(looked, thresholds)))
 

@@ -22,7 +22,7 @@ class MeasuredLeaf(NamedTuple):
     shape: tuple[int, ...]
     gradient: float  # root mean square
     zero: float  # share of the gradient's entries
-    ratio: float  # norm of a step over that of the leaf; NaN where the leaf is zero
+    ratio: float  # norm of a step over that of the leaf in front of it; NaN where that is zero
     step: float  # root mean square of a step
     per_gradient: float  # that over the root mean square of the gradient that the step was made of
     decay: float  # share of it that weight decay takes away in a step; NaN without one
@@ -36,14 +36,14 @@ def measure_leaves(
     params: Params,
     grads: Params,
     others: Params,
-    last: tuple[Params, Params],
+    last: tuple[Params, Params, Params],
     moved: Params,
     frozen: Any,
     decays: Sequence[float] | None = None,
 ) -> tuple[MeasuredLeaf, ...]:
     """Measure each leaf from its gradients, those at random parameters, and where training has taken it.
 
-    `last` is a gradient and the update that was made of it.
+    `last` are parameters, their gradient and the update that was made of it.
     """
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     found = jax.device_get(_measure(params, grads, others, *last, moved))
@@ -94,19 +94,19 @@ def _of_size(params: Params, draws: Params) -> Params:
 
 @jax.jit
 def _measure(
-    params: Params, grads: Params, others: Params, made_of: Params, updates: Params, moved: Params
+    params: Params, grads: Params, others: Params, last: Params, made_of: Params, updates: Params, moved: Params
 ) -> list[dict[str, Any]]:
-    columns = [jax.tree.leaves(tree) for tree in (params, grads, others, made_of, updates, moved)]
+    columns = [jax.tree.leaves(tree) for tree in (params, grads, others, last, made_of, updates, moved)]
     return [_one(*row) for row in zip(*columns, strict=True)]
 
 
 def _one(
-    p: jax.Array, g: jax.Array, other: jax.Array, made_of: jax.Array, u: jax.Array, moved: jax.Array
+    p: jax.Array, g: jax.Array, other: jax.Array, last: jax.Array, made_of: jax.Array, u: jax.Array, moved: jax.Array
 ) -> dict[str, Any]:
     return {
         "gradient": _rms(g),
         "zero": jnp.mean(g == 0),
-        "size": _rms(p),
+        "size": _rms(last),
         "step": _rms(u),
         "made_of": _rms(made_of),
         "values": _singular_values(u),

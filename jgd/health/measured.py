@@ -29,6 +29,7 @@ class Measured(NamedTuple):
     seen: tuple[int, int]  # examples that were looked at together, and different ones among them
     noise: NoiseScale | None  # None where there are too few examples, or a gradient is not finite
     sharpness: float  # of the loss, preconditioned where `edge` says so; NaN where it was not measured
+    no_sharpness: str  # why it is not known; empty where it is
     edge: Edge | None
     critical: float  # the least multiple of a step that raises the loss of its batch
     uphill: float  # cosine of the update and the gradient, the larger of those before and after the trials; NaN

@@ -12,12 +12,6 @@ from jgd.health.jumps import TALL, jump_before, loss_scores, usual_before, z_sco
 from jgd.pages.text import count
 from jgd.train.pulse import EVERYTHING
 
-JUMP = 0.05  # of the first loss: what a spike of the loss must reach above the usual one
-VANISHED = 1e-6  # |g||theta|/|loss| of the most sensitive matrix: below it no weight changes the loss
-APART = 1e-5  # between the least and the most sensitive matrix
-LEAP = 5.0  # times the largest usual |u|/|theta|, which no single step should exceed
-ROSE = 3.0  # times the first loss
-MOST = 0.5  # share of the later measurements at which a step may be skipped
 BOUNCING = 0.75  # of the later cosines, that lie below the threshold
 SIZED = 30  # steps after which a matrix that began with zeros has a size
 
@@ -58,10 +52,10 @@ class Heard(NamedTuple):
 def heard_findings(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     """Find everything that is wrong in a pulse; of a run that ended non-finite, where that began comes first."""
     broken = list(_not_finite(heard, at))
-    yield from (*broken, *_skips(heard))
-    yield from _rising(heard)
+    yield from (*broken, *_skips(heard, at))
+    yield from _rising(heard, at)
     if not broken:
-        yield from _sensitivity(heard)
+        yield from _sensitivity(heard, at)
     jumps = [*_spikes(heard, at), *(_ratios(heard, at) if not broken else ())]
     yield from (finding for _, finding in sorted(jumps, key=lambda jump: jump[0]))  # the first is the others' cause
     yield from _cosines(heard, at)
@@ -89,7 +83,7 @@ def _not_finite(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     ):  # fmt: skip
         shares = {g: heard.of(quantity, g)[row] for g in heard.groups if heard.of(quantity, g)[row] > limit}
         if shares:
-            jump = jump_before(heard.loss[:step])
+            jump = jump_before(heard.loss[:step], float(at.spike))
             because = f"{because}; {jump}" if jump else because
             where = ", ".join(list(shares)[:4]) + (", ..." if len(shares) > 4 else "")
             worst = float(max(shares.values()))
@@ -105,7 +99,7 @@ def _skipped(heard: Heard) -> np.ndarray:
     return (heard.of("nonfinite") > 0) & harmless & (heard.steps < heard.taken - 1)
 
 
-def _skips(heard: Heard) -> Iterator[Finding]:
+def _skips(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     """Find steps whose loss was not finite and which the optimizer skipped, or, as for a loss scale, most of the later.
 
     That a loss scale which begins too large is halved at first is no fault.
@@ -119,10 +113,10 @@ def _skips(heard: Heard) -> Iterator[Finding]:
             f"the optimizer skipped this step and {len(lost) - 1} more of {heard.taken}",
             "let jgd.health.autopsy name the operation and the example",
         )  # fmt: skip
-    elif len(late) and late.mean() > MOST:
+    elif len(late) and late.mean() > float(at.skipped):
         yield Finding(
             SLOW, "the gradient", "share of the later steps that the optimizer skipped", float(late.mean()),
-            f"below {MOST:g}", "a gradient was not finite there though the loss was",
+            f"below {float(at.skipped):g}", "a gradient was not finite there though the loss was",
             "let jgd.health.autopsy name the operation, or begin with a smaller loss scale",
         )  # fmt: skip
 
@@ -138,13 +132,13 @@ def _loss_finding(step: int, heard: Heard) -> Finding:
     )  # fmt: skip
 
 
-def _rising(heard: Heard) -> Iterator[Finding]:
+def _rising(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     """Find a loss whose last tenth lies far above where it began."""
     finite = heard.loss[np.isfinite(heard.loss)]
     if len(finite) < 10:
         return
     first, last = float(np.median(finite[:3])), float(np.median(finite[-max(1, len(finite) // 10) :]))
-    if first > 0 and last > ROSE * first:
+    if first > 0 and last > float(at.rising) * first:
         yield Finding(
             BROKEN, "the loss", "last loss as a multiple of the first", last / first, "below 1",
             "the steps go uphill or over the valley", "lower the rate tenfold or warm up, and check the loss's sign",
@@ -166,7 +160,7 @@ def _spikes(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:
         usual = usual_before(values)
         tall = TALL * np.abs(usual)
         if of_loss:  # a jump of the loss is none beside what it began with
-            tall = np.maximum(tall, usual + JUMP * np.abs(heard.loss[:1]))
+            tall = np.maximum(tall, usual + float(at.jump) * np.abs(heard.loss[:1]))
         else:
             next_two = np.stack([np.append(values, [np.nan] * i)[i:] for i in (1, 2)])
             tall = np.fmax(tall, TALL * np.fmin(*next_two))
@@ -183,7 +177,7 @@ def _spikes(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:
 
 def _ratios(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:
     """Find groups of matrices whose updates are too large or too small beside them, with the step where that began."""
-    limit = float(at.update_ratio)
+    limit, leap = float(at.update_ratio), float(at.leap) * float(at.update_ratio)
     for group in heard.wide:
         all_ratios, ratios = heard.of("update_ratio", group), heard.later("update_ratio", group)
         if not len(ratios):
@@ -193,10 +187,10 @@ def _ratios(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:
         sized = (heard.steps >= SIZED) | (heard.of("params_norm", group)[0] > 0)
         high = np.where(sized, all_ratios, 0)
         highest = int(np.nanargmax(high))
-        if ratio <= limit and high[highest] > LEAP * limit:
+        if ratio <= limit and high[highest] > leap:
             yield int(heard.steps[highest]), Finding(
                 SLOW, group, f"|u|/|theta| at step {int(heard.steps[highest])}", float(high[highest]),
-                f"below {LEAP * limit:g}", "one step rewrote these leaves", "lower the rate, warm up, or clip",
+                f"below {leap:g}", "one step rewrote these leaves", "lower the rate, warm up, or clip",
             )  # fmt: skip
         elif ratio > limit and sized[-1]:
             yield 0, Finding(
@@ -223,7 +217,7 @@ def _is_stuck(heard: Heard) -> bool:
     return len(finite) > 0 and bool(np.abs(finite[-1]) > 0.5 * np.abs(finite[0]))
 
 
-def _sensitivity(heard: Heard) -> Iterator[Finding]:
+def _sensitivity(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     """Find gradients that vanish: |g||theta|/|loss|, the change of the loss in percent for one percent of theta."""
     if not len(heard.steps):
         return
@@ -240,14 +234,15 @@ def _sensitivity(heard: Heard) -> Iterator[Finding]:
         return
     least, most = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
     remedy = "initialise by He or orthogonally, add residuals or normalisation, or take another activation"
-    if found[most] < VANISHED:
+    least_known, apart = float(at.vanished), float(at.vanished_beside) * found[most]
+    if found[most] < least_known:
         yield Finding(
-            BROKEN, most, "|g||theta|/|loss|", found[most], f"above {VANISHED:g}", "the gradient vanishes everywhere",
+            BROKEN, most, "|g||theta|/|loss|", found[most], f"above {least_known:g}", "the gradient vanishes everywhere",
             remedy,
         )  # fmt: skip
-    elif found[least] < APART * found[most]:
+    elif found[least] < apart:
         yield Finding(
-            SLOW, least, "|g||theta|/|loss|", found[least], f"above {APART * found[most]:.1e}",
+            SLOW, least, "|g||theta|/|loss|", found[least], f"above {apart:.1e}",
             f"the gradient vanishes here, beside {most}", remedy,
         )  # fmt: skip
 

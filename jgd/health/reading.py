@@ -9,7 +9,7 @@ import numpy as np
 
 from jgd.core.arguments import checked, instance_of
 from jgd.core.errors import InputError
-from jgd.core.finding import Finding, worst_first
+from jgd.core.finding import Findings, worst_first
 from jgd.health.finding import Thresholds
 from jgd.health.pulse_findings import Heard, heard_findings
 from jgd.health.pulse_picture import pulse_figure
@@ -33,7 +33,7 @@ class Reading:
     name: str = ""  # of the lane, in a sweep
 
     @functools.cached_property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> Findings:
         """Everything that is wrong, with its evidence and its remedy, the worst first."""
         return worst_first(heard_findings(self.heard, self.thresholds))
 

@@ -1,6 +1,7 @@
 """Steps run again for an autopsy: lanes together, with flags of what is not finite, and spikes of their losses."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.tree import all_finite, global_norm
+from jgd.core.tree import all_finite, finite_leaves, global_norm
 from jgd.health.jumps import WARM_UP, jump_before, loss_scores
 from jgd.train.loop import Carry, advance, batch_at, pick
 from jgd.train.segments import skips_bad_batches
@@ -57,7 +58,7 @@ def replay_steps(
             step, lane = (int(x[0]) for x in np.nonzero(broken.T))
             mine = _until(task, optimizer, front, at, at + step, lane)
             stage, known = STAGES[int(np.argmin(good[lane, step]))], np.concatenate(losses, axis=1)
-            note = jump_before(known[lane, : at - start + step], start)
+            note = jump_before(known[lane, : at - start + step], math.inf if spike is None else spike, start)
             return Replayed((lane, at + step, stage), mine, float(loss[lane, step]), note, known)
     known = np.concatenate(losses, axis=1)
     lost = np.argwhere(~np.isfinite(known.T))
@@ -137,7 +138,7 @@ def _segment(task: Task, optimizer: Any, carry: Any, start: Any, batches: Any, *
 
     def lane(optimizer: Any, carry: Carry) -> Any:
         rows = None if batches is not None else pick(task, carry.key, start, length)
-        were = [all_finite(p) for p in jax.tree.leaves(carry.params)]
+        were = finite_leaves(carry.params)
 
         def body(carry: Carry, x: Any) -> Any:
             number, drawn = x

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
+from jgd.core.finding import BROKEN, SLOW, WATCH, Finding, Findings
 from jgd.health.data_findings import label_findings, repeated_findings, scale_findings
 from jgd.health.evaluation_findings import evaluation_findings
 from jgd.health.finding import Thresholds
@@ -26,12 +26,10 @@ from jgd.health.trials import FACTORS, REPEATS
 
 ROUNDINGS = 4  # units of the last layer's precision, in which a loss may be computed too
 HARDLY = 0.05  # of the loss: what another rate must gain for this one to be blamed that gains nothing
-STALE = 100.0  # times the gradient: a second moment so large is of other ones
 SUMS = 1e-3  # within which a sum's difference from the mean over its halves is 1/2
-FAR = 30.0  # times what it was below zero, and that with a tenth of the rate: a loss without bound
 
 
-def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
+def verdict(measured: Measured, thresholds: Thresholds) -> Findings:
     """Find what is wrong; the first finding is what to mend first, for it may be the cause of those below it."""
     m, t, looked = measured, thresholds, measured.looked
     pairs, rate, heart = (tuple(rule(m, t)) for rule in (_pairs, _rate, _heart))
@@ -43,7 +41,7 @@ def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
         signal_findings(looked, t), _sum(m, t), _start(m, t), _unbounded(m, t), apart_findings(m, t),
         decay_findings(m, t), *trials, evaluation_findings(m, t), repeated_findings(m, t), _smaller(m, t),
     )  # fmt: skip
-    return tuple(finding for rule in rules for finding in rule)
+    return Findings(finding for rule in rules for finding in rule)
 
 
 def _ended(m: Measured, t: Thresholds) -> Iterator[Finding]:
@@ -104,10 +102,10 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "above 0", "no rate from a hundredth to ten times this one lowers it", "look at the loss and its gradient "
             "with jgd.check_grads",
         )  # fmt: skip
-    if m.memory > STALE:
+    if m.memory > float(t.stale):
         yield Finding(
             SLOW, "the optimizer's state", "root of its second moment over the gradient's norm, less the loss's fall,",
-            m.memory, f"below {STALE:g}", "its steps are divided by gradients that were so much larger, of another "
+            m.memory, f"below {float(t.stale):g}", "its steps are divided by gradients that were so much larger, of another "
             "run or of a spike", "begin with a new state, or lower b2",
         )  # fmt: skip
         return
@@ -203,9 +201,10 @@ def _unbounded(m: Measured, t: Thresholds) -> Iterator[Finding]:
     if m.trials is None:
         return
     before, one, ten = abs(m.trials.before), *(float(m.trials.after[FACTORS.index(f)]) for f in (1.0, 10.0))
-    if one < 0 and math.isfinite(ten) and ten < -FAR * before and ten < FAR * one:
+    far = float(t.unbounded)
+    if one < 0 and math.isfinite(ten) and ten < -far * before and ten < far * one:
         yield Finding(
-            BROKEN, "the loss", f"value after {m.span} of ten times the rate", ten, f"above {-FAR * before:.3g}",
+            BROKEN, "the loss", f"value after {m.span} of ten times the rate", ten, f"above {-far * before:.3g}",
             f"it falls without bound, from {m.trials.before:.3g} to {one:.3g} with the rate itself: a sign is wrong, "
             "or it has no minimum", "let the loss be what is to fall, and bound it from below",
         )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from jgd.core.arguments import Kind, checked
-from jgd.core.finding import Finding, worst_first
+from jgd.core.finding import Finding, Findings, worst_first
 from jgd.core.memory import bytes_on_a_device
 from jgd.measure.collectives import Work, program_work
 from jgd.measure.idle_options import idle_options
@@ -37,7 +37,7 @@ class Audit:
     notes        What could not be looked at, and why.
     """
 
-    findings: tuple[Finding, ...]
+    findings: Findings
     memory: Mapping[str, int]
     collectives: Work
     notes: tuple[str, ...] = ()

@@ -144,7 +144,7 @@ def test_many_layers_are_few_rows(healthy):
     params, data = init(None), jnp.ones((8, 4))
     seen = look(jgd.Task(init, loss, data), params, None, data, root_key(0))
     still = jax.tree.map(lambda _: False, params)
-    leaves = measure_leaves(params, seen.grads, seen.grads, (seen.grads, seen.grads), params, still)
+    leaves = measure_leaves(params, seen.grads, seen.grads, (params, seen.grads, seen.grads), params, still)
     (row,) = layer_rows(seen.layers, leaves, healthy.thresholds)
     assert (row.name, row.parameters) == ("layer*", depth * 16)
     assert row.signal[0] < row.signal[1]

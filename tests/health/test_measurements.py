@@ -42,8 +42,9 @@ def test_a_loss_without_a_second_derivative_has_a_critical_step_alone():
     square.defvjp(lambda x: (square(x), x), lambda x, g: (2 * x * g,))
     task = jgd.Task(jnp.ones, lambda p, batch: jnp.sum(square(p) ** 2) + 0 * jnp.sum(batch), jnp.ones(4))
     carry, update = Carry(jnp.ones(3), (), None, jax.random.key(0)), -0.1 * jnp.ones(3)
-    sharp, critical = measure_curvature(task, carry, task.data, task.data, update, None, carry.key)
+    sharp, why, critical = measure_curvature(task, carry, task.data, task.data, update, None, carry.key)
     assert np.isnan(sharp)
+    assert why.startswith("the loss's second derivative raises TypeError: can't apply forward-mode")
     assert critical == pytest.approx(20.0, rel=0.03)  # to the other wall; of five halvings, as above
 
 

@@ -131,8 +131,8 @@ def test_a_jump_in_the_warm_up_is_seen():
     assert np.flatnonzero(loss_scores(values) > 6)[0] == 3
     (finding,) = heard_findings(Heard({}, values, (), ()), Thresholds())
     assert re.match(r"the loss at step 3: z-score is", str(finding))
-    assert jump_before(values[:20]).startswith("the loss had jumped from 2.2")
-    assert jump_before(values[:3]) == ""
+    assert jump_before(values[:20], 6).startswith("the loss had jumped from 2.2")
+    assert jump_before(values[:3], 6) == ""
 
 
 def test_the_table_the_page_and_the_picture_show_every_group():
