@@ -41,7 +41,7 @@ def loss_scores(losses: np.ndarray) -> np.ndarray:
 
 
 def jump_before(losses: np.ndarray, spike: float, start: int = 0) -> str:
-    """Tell of the first jump of these losses by `spike` deviations, which may be why numbers after it are not finite."""
+    """Tell of the first jump by `spike` deviations, which may be the cause of what is not finite after these losses."""
     over = np.flatnonzero(loss_scores(losses) > spike)
     if not len(over):
         return ""

@@ -234,10 +234,10 @@ def _sensitivity(heard: Heard, at: Thresholds) -> Iterator[Finding]:
         return
     least, most = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
     remedy = "initialise by He or orthogonally, add residuals or normalisation, or take another activation"
-    least_known, apart = float(at.vanished), float(at.vanished_beside) * found[most]
-    if found[most] < least_known:
+    known, apart = float(at.vanished), float(at.vanished_beside) * found[most]
+    if found[most] < known:
         yield Finding(
-            BROKEN, most, "|g||theta|/|loss|", found[most], f"above {least_known:g}", "the gradient vanishes everywhere",
+            BROKEN, most, "|g||theta|/|loss|", found[most], f"above {known:g}", "the gradient vanishes everywhere",
             remedy,
         )  # fmt: skip
     elif found[least] < apart:

@@ -105,8 +105,8 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
     if m.memory > float(t.stale):
         yield Finding(
             SLOW, "the optimizer's state", "root of its second moment over the gradient's norm, less the loss's fall,",
-            m.memory, f"below {float(t.stale):g}", "its steps are divided by gradients that were so much larger, of another "
-            "run or of a spike", "begin with a new state, or lower b2",
+            m.memory, f"below {float(t.stale):g}", "its steps are divided by gradients that were so much larger, of "
+            "another run or of a spike", "begin with a new state, or lower b2",
         )  # fmt: skip
         return
     ratio = gains[10.0] / gains[1.0] if gains[1.0] > 0 else 0.0
