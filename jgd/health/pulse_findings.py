@@ -133,11 +133,13 @@ def _loss_finding(step: int, heard: Heard) -> Finding:
 
 
 def _rising(heard: Heard, at: Thresholds) -> Iterator[Finding]:
-    """Find a loss whose last tenth lies far above where it began."""
+    """Find a loss whose last tenth lies far above where it began, which is the first step where none came back to it."""
     finite = heard.loss[np.isfinite(heard.loss)]
     if len(finite) < 10:
         return
-    first, last = float(np.median(finite[:3])), float(np.median(finite[-max(1, len(finite) // 10) :]))
+    at_once = len(finite) >= SIZED and finite[1:].min() > float(at.rising) * finite[0]
+    first = float(finite[0] if at_once else np.median(finite[:3]))
+    last = float(np.median(finite[-max(1, len(finite) // 10) :]))
     if first > 0 and last > float(at.rising) * first:
         yield Finding(
             BROKEN, "the loss", "last loss as a multiple of the first", last / first, "below 1",

@@ -10,6 +10,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError
+from jgd.core.finding import worst_first
 from jgd.health.finding import Thresholds
 from jgd.health.jumps import jump_before, loss_scores, z_scores
 from jgd.health.pulse_findings import Heard, heard_findings
@@ -110,6 +111,27 @@ def test_thresholds_are_arguments():
     assert list(heard_findings(heard, dataclasses.replace(Thresholds(), update_ratio=0.5))) == []
     run = quadratic(0.17)
     assert quantities(read_pulse(run, Thresholds(successive=-1.0, update_ratio=float("inf")))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "thresholds"),
+    [
+        ({"loss": put(200, 9.0)}, Thresholds(jump=10.0)),
+        ({"loss": put(200, 9.0)}, Thresholds(spike=float("inf"))),
+        ({"loss": put(slice(300, None), 9.0)}, Thresholds(rising=float("inf"), spike=float("inf"))),
+        ({"update_ratio": np.where(np.arange(100) == 60, 0.8, 1e-3)}, Thresholds(leap=10.0)),
+        ({"gradient_norm": 1e-9}, Thresholds(vanished=0.0)),
+    ],
+)
+def test_each_number_beyond_which_a_curve_is_a_finding_is_a_threshold(changes, thresholds):
+    assert list(heard_findings(curves(**changes), Thresholds())) != []
+    assert list(heard_findings(curves(**changes), thresholds)) == []
+
+
+def test_findings_print_as_numbered_sentences():
+    found = worst_first(heard_findings(curves(loss=put(200, 9.0), successive_cosine=-0.9), Thresholds()))
+    assert re.fullmatch(r"1\. the loss at step 200: .*\.\n2\. the run: cosine .*\.", repr(found))
+    assert repr(worst_first([])) == "no findings"
 
 
 def test_one_spike_does_not_blind_the_next():

@@ -57,6 +57,13 @@ def test_a_vanishing_gradient_is_looked_for_in_the_first_quarter_of_the_steps(ta
     assert first.quantity == "|g||theta|/|loss|"
 
 
+def test_a_loss_that_leaves_its_first_value_at_once_has_risen():
+    """Of batches of one example the first may have a small loss by chance; then others have too."""
+    first, *_ = found(curves(100, loss=lambda t: np.where(t > 0, 1e6, 0.7)))
+    assert first.quantity == "last loss as a multiple of the first"
+    assert found(curves(100, loss=lambda t: np.where((t == 0) | (t == 40), 0.7, 3 + t % 2))) == []
+
+
 def test_a_gradient_that_grows_to_stay_has_not_jumped():
     assert found(curves(300, gradient_norm=lambda t: np.where(t < 7, 1 + 0.01 * t, 5.0))) == []
     (spike,) = found(curves(300, gradient_norm=lambda t: np.where(t == 99, 9.0, 1 + 0.001 * (t % 7))))
