@@ -170,7 +170,7 @@ def _rates(m: Measured) -> Any:
         axes.set_yscale("log")
         log_ticks(axes.yaxis)
     log_ticks(axes.xaxis)
-    axes.set_xlabel("updates times")
+    axes.set_xlabel("rate, as a multiple of the optimizer's")
     axes.set_ylabel("loss")
     _quiet(axes)
     return picture

@@ -1,52 +1,18 @@
 """Findings of a pulse: spikes, divergence, ratios, vanishing and exploding gradients, and what is not finite."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
-from jgd.core.optional import require
 from jgd.health.finding import Thresholds
+from jgd.health.heard import Heard, names_of
 from jgd.health.jumps import TALL, jump_before, loss_scores, usual_before, z_scores
+from jgd.health.ratio_findings import ratio_findings
 from jgd.pages.text import count
-from jgd.train.pulse import EVERYTHING
 
+STEPS = 30  # none of which comes back to the first loss by chance
 BOUNCING = 0.75  # of the later cosines, that lie below the threshold
-SIZED = 30  # steps after which a matrix that began with zeros has a size
-
-
-class Heard(NamedTuple):
-    """Hold the curves of a pulse, of the groups of leaves by their names."""
-
-    beats: dict[str, np.ndarray]
-    loss: np.ndarray  # f[steps], at each step
-    groups: tuple[str, ...]
-    wide: tuple[str, ...]  # those with leaves of two axes or more
-
-    @property
-    def steps(self) -> np.ndarray:
-        """The measured steps."""
-        return self.beats.get("step", np.zeros(0, int))
-
-    @property
-    def taken(self) -> int:
-        """How many steps have a loss."""
-        return len(self.loss)
-
-    def of(self, quantity: str, group: str = EVERYTHING) -> np.ndarray:
-        """Return a quantity of a group at each measured step."""
-        return self.beats.get(f"{quantity}/{group}", np.zeros(0))
-
-    def later(self, quantity: str, group: str = EVERYTHING) -> np.ndarray:
-        """Return the later half of those finite where the gradient is, at least three, for a short run has few."""
-        values = self.of(quantity, group)
-        values = values[np.isfinite(values) & (self.of("nonfinite") == 0)]
-        return values[-max(3, -(-len(values) // 2)) :]
-
-    def dataframe(self) -> Any:
-        """Return a pandas table of it all, with the steps for its index."""
-        return require("pandas", "Reading.dataframe()").DataFrame(self.beats).set_index("step")
 
 
 def heard_findings(heard: Heard, at: Thresholds) -> Iterator[Finding]:
@@ -56,7 +22,7 @@ def heard_findings(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     yield from _rising(heard, at)
     if not broken:
         yield from _sensitivity(heard, at)
-    jumps = [*_spikes(heard, at), *(_ratios(heard, at) if not broken else ())]
+    jumps = [*_spikes(heard, at), *(ratio_findings(heard, at) if not broken else ())]
     yield from (finding for _, finding in sorted(jumps, key=lambda jump: jump[0]))  # the first is the others' cause
     yield from _cosines(heard, at)
     yield from _clipped(heard, at)
@@ -85,10 +51,15 @@ def _not_finite(heard: Heard, at: Thresholds) -> Iterator[Finding]:
         if shares:
             jump = jump_before(heard.loss[:step], float(at.spike))
             because = f"{because}; {jump}" if jump else because
-            where = ", ".join(list(shares)[:4]) + (", ..." if len(shares) > 4 else "")
             worst = float(max(shares.values()))
             yield Finding(
-                BROKEN, f"step {step}, {where}", f"share of the {what} that is not finite", worst, "0", because, remedy
+                BROKEN,
+                f"step {step}, {names_of(list(shares))}",
+                f"share of the {what} that is not finite",
+                worst,
+                "0",
+                because,
+                remedy,
             )
             return
 
@@ -133,11 +104,11 @@ def _loss_finding(step: int, heard: Heard) -> Finding:
 
 
 def _rising(heard: Heard, at: Thresholds) -> Iterator[Finding]:
-    """Find a loss whose last tenth lies far above where it began, which is the first step where none came back to it."""
+    """Find a loss whose last tenth lies far above where it began: above its first value, if none came back to that."""
     finite = heard.loss[np.isfinite(heard.loss)]
     if len(finite) < 10:
         return
-    at_once = len(finite) >= SIZED and finite[1:].min() > float(at.rising) * finite[0]
+    at_once = len(finite) >= STEPS and finite[1:].min() > float(at.rising) * finite[0]
     first = float(finite[0] if at_once else np.median(finite[:3]))
     last = float(np.median(finite[-max(1, len(finite) // 10) :]))
     if first > 0 and last > float(at.rising) * first:
@@ -175,48 +146,6 @@ def _spikes(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:
                 "clip the gradient's norm, lower the rate or b2, and look at the batch",
             )  # fmt: skip
             return
-
-
-def _ratios(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:
-    """Find groups of matrices whose updates are too large or too small beside them, with the step where that began."""
-    limit, leap = float(at.update_ratio), float(at.leap) * float(at.update_ratio)
-    for group in heard.wide:
-        all_ratios, ratios = heard.of("update_ratio", group), heard.later("update_ratio", group)
-        if not len(ratios):
-            continue
-        ratio = float(np.median(ratios))
-        # A matrix of zeros has no size yet: in steady motion |u|/|theta| is 1/t after t steps.
-        sized = (heard.steps >= SIZED) | (heard.of("params_norm", group)[0] > 0)
-        high = np.where(sized, all_ratios, 0)
-        highest = int(np.nanargmax(high))
-        if ratio <= limit and high[highest] > leap:
-            yield int(heard.steps[highest]), Finding(
-                SLOW, group, f"|u|/|theta| at step {int(heard.steps[highest])}", float(high[highest]),
-                f"below {leap:g}", "one step rewrote these leaves", "lower the rate, warm up, or clip",
-            )  # fmt: skip
-        elif ratio > limit and sized[-1]:
-            yield 0, Finding(
-                SLOW, group, "|u|/|theta|", ratio, f"below {limit:g}", "the rate is too high for these leaves",
-                f"lower it {max(2, round(ratio / limit * 3)):g}x, warm up, or clip",
-            )  # fmt: skip
-        elif not np.any(all_ratios):
-            still = not np.any(heard.of("gradient_norm", group))
-            yield 0, Finding(
-                WATCH, group, "|u|/|theta|", 0.0, "above 0",
-                "no gradient reaches these leaves" if still else "the optimizer does not move these leaves",
-                "connect them to the loss, or leave them out" if still else "look at its mask, groups and rate",
-            )  # fmt: skip
-        elif ratio < float(at.still) and _is_stuck(heard):
-            yield 0, Finding(
-                SLOW, group, "|u|/|theta|", ratio, f"above {float(at.still):g}",
-                "these leaves hardly move, and in half precision not at all", "raise the rate, or scale their gradient",
-            )  # fmt: skip
-
-
-def _is_stuck(heard: Heard) -> bool:
-    """Tell whether the loss has kept half of what it was: one that has fallen may lie where steps are small."""
-    finite = heard.loss[np.isfinite(heard.loss)]
-    return len(finite) > 0 and bool(np.abs(finite[-1]) > 0.5 * np.abs(finite[0]))
 
 
 def _sensitivity(heard: Heard, at: Thresholds) -> Iterator[Finding]:

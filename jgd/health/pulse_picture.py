@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jgd.core.finding import Finding
-from jgd.health.pulse_findings import Heard
+from jgd.health.heard import Heard
 from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.palette import COLORS, INK
 from jgd.pages.ticks import log_ticks

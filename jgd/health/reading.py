@@ -11,7 +11,8 @@ from jgd.core.arguments import checked, instance_of
 from jgd.core.errors import InputError
 from jgd.core.finding import Findings, worst_first
 from jgd.health.finding import Thresholds
-from jgd.health.pulse_findings import Heard, heard_findings
+from jgd.health.heard import Heard
+from jgd.health.pulse_findings import heard_findings
 from jgd.health.pulse_picture import pulse_figure
 from jgd.pages.sheet import Sheet
 from jgd.pages.text import count
@@ -26,7 +27,13 @@ THRESHOLDS = instance_of("be a jgd.health.Thresholds", Thresholds)
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Reading:
-    """Show what a run's pulse tells: printed, it is a table with a row for each group of leaves, and the findings."""
+    """Show what a run's pulse tells: printed, it is a table with a row for each group of leaves, and the findings.
+
+    |g| is the norm of the gradient at the first and the last measurement, and as a curve on a logarithmic scale over
+    all; |u|/|theta| the norm of a step over that of the parameters, `cosine` that of successive gradients, and `zero`
+    the share of the gradient's entries that are zero, each the median of the later half; `not finite` the largest share
+    of its entries that were NaN or infinite.
+    """
 
     heard: Heard
     thresholds: Thresholds
@@ -58,8 +65,8 @@ class Reading:
         verdict = "no findings" if not self.findings else count(len(self.findings), "finding")
         names = (*heard.groups, EVERYTHING)
         rows = [self._row(name) for name in (names if len(heard.groups) > 1 else names[:-1])]
-        header = ("", "|g| first", "last", "log |g|", "|u|/|p|", "cosine", "zero", "not finite")
-        return Sheet([f"Pulse of {taken}, {measured}: {verdict}"], header, rows, [*map(str, self.findings)])
+        header = ("", "|g| first", "last", "log |g|", "|u|/|theta|", "cosine", "zero", "not finite")
+        return Sheet([f"Pulse of {taken}, {measured}: {verdict}"], header, rows, self.findings.lines())
 
     def _row(self, group: str) -> tuple[str, ...]:
         heard = self.heard

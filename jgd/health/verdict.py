@@ -92,7 +92,7 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
         yield Finding(
             BROKEN, "the optimizer's rate", f"largest loss of {m.span} over the first one",
             rise if math.isfinite(rise) else "not finite", "about 1",
-            f"the rate is too high: with {best:g} times the steps the loss of held-out examples goes from "
+            f"the rate is too high: at {best:g} times the rate the loss of held-out examples goes from "
             f"{m.trials.held_before:.3g} to {held[FACTORS.index(best)]:.3g}{_evidence(m, t)}{_raised(m)}",
             f"lower it {1 / best:g}x, or warm up",
         )  # fmt: skip
@@ -114,7 +114,7 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
     if ratio > limit and not is_scheduled(m) and gains[10.0] > 0.01 * abs(m.trials.before):
         yield Finding(
             BROKEN if ratio > float(t.too_low) else WATCH, "the optimizer's rate",
-            "fall of the loss with ten times the steps over that with these", ratio, f"below {limit:g}",
+            "fall of the loss at ten times the rate over that at this one", ratio, f"below {limit:g}",
             f"the rate is too low: in {m.span} the loss falls by {gains[1.0]:.2g}, with ten times the rate by "
             f"{gains[10.0]:.2g}", "raise it 10x, or check with as many steps as the run will have",
         )  # fmt: skip

@@ -12,8 +12,9 @@ import jgd
 from jgd.core import InputError
 from jgd.core.finding import worst_first
 from jgd.health.finding import Thresholds
+from jgd.health.heard import Heard
 from jgd.health.jumps import jump_before, loss_scores, z_scores
-from jgd.health.pulse_findings import Heard, heard_findings
+from jgd.health.pulse_findings import heard_findings
 from jgd.health.reading import read_pulse, sparkline
 from jgd.train.pulse import QUANTITIES, Health
 

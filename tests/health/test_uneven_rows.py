@@ -8,7 +8,8 @@ import pytest
 import jgd
 from jgd.core.finding import WATCH
 from jgd.health.finding import Thresholds
-from jgd.health.pulse_findings import Heard, heard_findings
+from jgd.health.heard import Heard
+from jgd.health.pulse_findings import heard_findings
 from jgd.train.pulse import QUANTITIES, Health, Pulse
 
 X = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
@@ -62,6 +63,13 @@ def test_a_loss_that_leaves_its_first_value_at_once_has_risen():
     first, *_ = found(curves(100, loss=lambda t: np.where(t > 0, 1e6, 0.7)))
     assert first.quantity == "last loss as a multiple of the first"
     assert found(curves(100, loss=lambda t: np.where((t == 0) | (t == 40), 0.7, 3 + t % 2))) == []
+
+
+def test_groups_of_which_the_same_is_said_are_one_finding():
+    heard = curves(300, update_ratio=0.3)
+    other = {name.replace("/w", "/v"): 2 * column for name, column in heard.beats.items()}
+    (finding,) = found(heard._replace(beats=other | heard.beats, groups=("w", "v"), wide=("w", "v")))
+    assert (finding.where, finding.value) == ("w, v", pytest.approx(0.6))
 
 
 def test_a_gradient_that_grows_to_stay_has_not_jumped():

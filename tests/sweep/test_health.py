@@ -45,7 +45,7 @@ def test_the_pulse_of_a_lane_is_that_of_a_run(result):
     for name in ("gradient_norm/a", "update_ratio/b", "params_norm/all", "zeros/a", "successive_cosine/all"):
         beats = alone.beats[name][np.isin(alone.beats["step"], reading.heard.steps)]
         np.testing.assert_allclose(reading.heard.beats[name], beats, rtol=1e-4, err_msg=name)  # a lane's own rounding
-    assert "|u|/|p|" in str(reading)
+    assert "|u|/|theta|" in str(reading)
     assert len(reading.plot().axes) == 4
     again = replay(result, 0, seed=1).curves
     np.testing.assert_allclose(again["update_ratio/a"], result.curves["update_ratio/a"][0, 1], rtol=1e-4)

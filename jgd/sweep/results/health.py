@@ -9,7 +9,7 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.health.autopsy import Autopsy, autopsy
 from jgd.health.finding import Thresholds
-from jgd.health.pulse_findings import Heard
+from jgd.health.heard import Heard
 from jgd.health.reading import Reading
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import Trial
