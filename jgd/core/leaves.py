@@ -1,4 +1,4 @@
-"""Leaves of a tree of parameters: chosen by a pattern over their paths or by a mask, and those that never change."""
+"""Leaves of a tree of parameters: chosen by a pattern over their paths or by a mask, fixed ones, and finite ones."""
 
 import difflib
 import re
@@ -11,7 +11,7 @@ import optax
 
 from jgd.core.errors import InputError
 from jgd.core.frozen import thaw
-from jgd.core.tree import name_of, path_names
+from jgd.core.tree import all_finite, name_of, path_names
 from jgd.core.types import Params
 
 OTHER = "or give the leaf another optimizer with jgd.by_path"
@@ -118,6 +118,11 @@ def moving_leaves(transform: Any, params: Params, tree: Any) -> Any:
 def with_moving(moving: Any, tree: Any) -> Any:
     """Return `moving` with the leaves of `tree` in the place of optax's placeholders."""
     return jax.tree.map(lambda new, x: x if is_hidden(new) else new, moving, tree, is_leaf=is_hidden)
+
+
+def finite_leaves(tree: Any) -> jax.Array:
+    """Tell of which leaves every entry is finite, bool[leaves]."""
+    return jnp.array([all_finite(x) for x in jax.tree.leaves(tree)], bool)
 
 
 def is_hidden(x: Any) -> bool:

@@ -188,13 +188,8 @@ def _safe_sqrt_jvp(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
 
 def all_finite(tree: Any) -> jax.Array:
     """Tell whether every entry of every leaf is finite, a bool scalar."""
-    return jnp.all(finite_leaves(tree))
-
-
-def finite_leaves(tree: Any) -> jax.Array:
-    """Tell of which leaves every entry is finite, bool[leaves]."""
     flags = [jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(tree)]
-    return jnp.stack(flags) if flags else jnp.ones(0, bool)
+    return jnp.all(jnp.stack(flags)) if flags else jnp.array(True)
 
 
 def where(condition: jax.Array, a: Any, b: Any) -> Any:

@@ -44,6 +44,6 @@ class Heard(NamedTuple):
         return require("pandas", "Reading.dataframe()").DataFrame(self.beats).set_index("step")
 
 
-def names_of(groups: Sequence[str]) -> str:
+def first_names(groups: Sequence[str]) -> str:
     """Name the first groups of some, and tell that there are more."""
     return ", ".join(groups[:SHOWN]) + (", ..." if len(groups) > SHOWN else "")

@@ -6,7 +6,7 @@ import numpy as np
 
 from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
 from jgd.health.finding import Thresholds
-from jgd.health.heard import Heard, names_of
+from jgd.health.heard import Heard, first_names
 from jgd.health.jumps import TALL, jump_before, loss_scores, usual_before, z_scores
 from jgd.health.ratio_findings import ratio_findings
 from jgd.pages.text import count
@@ -54,7 +54,7 @@ def _not_finite(heard: Heard, at: Thresholds) -> Iterator[Finding]:
             worst = float(max(shares.values()))
             yield Finding(
                 BROKEN,
-                f"step {step}, {names_of(list(shares))}",
+                f"step {step}, {first_names(list(shares))}",
                 f"share of the {what} that is not finite",
                 worst,
                 "0",

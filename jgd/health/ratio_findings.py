@@ -7,7 +7,7 @@ import numpy as np
 
 from jgd.core.finding import SLOW, WATCH, Finding
 from jgd.health.finding import Thresholds
-from jgd.health.heard import Heard, names_of
+from jgd.health.heard import Heard, first_names
 
 SIZED = 30  # steps after which a matrix that began with zeros has a size
 
@@ -22,7 +22,7 @@ def ratio_findings(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]
         kinds.setdefault(finding.because, []).append((step, finding))
     for some in kinds.values():
         step, worst = min(some, key=lambda jump: (jump[0], -float(jump[1].value)))
-        yield step, dataclasses.replace(worst, where=names_of([finding.where for _, finding in some]))
+        yield step, dataclasses.replace(worst, where=first_names([finding.where for _, finding in some]))
 
 
 def _ratio_of_each(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:

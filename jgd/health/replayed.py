@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.tree import all_finite, finite_leaves, global_norm
+from jgd.core.leaves import finite_leaves
+from jgd.core.tree import all_finite, global_norm
 from jgd.health.jumps import WARM_UP, jump_before, loss_scores
 from jgd.train.loop import Carry, advance, batch_at, pick
 from jgd.train.segments import skips_bad_batches

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jgd.core.leaves import finite_leaves
 from jgd.core.status import Status
 from jgd.core.stop import Stop, Watch
-from jgd.core.tree import finite_leaves, global_norm, where
+from jgd.core.tree import global_norm, where
 from jgd.core.types import Transform
 from jgd.train.loop import Carry, Step, advance, batch_at, evaluation, pick
 from jgd.train.pulse import Pulse, no_samples, samples
