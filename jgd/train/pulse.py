@@ -53,9 +53,10 @@ class Health:
     every   Steps between measurements. Steps 1, 2, 4, 8, ... before the first of them are measured too, for most goes
             wrong there, and so is any whose loss is not finite.
     groups  The largest number of groups. As long as there are more leaves, numbers in their paths are taken for those
-            of layers, which come together (`layers/*/w`), the first and the last apart where there is room, so that a
-            gradient is seen to vanish on the way; and then the paths lose their last names. Or patterns over the paths,
-            by the groups' names; a leaf belongs to the first that fits, and to none if none does.
+            of layers, which come together (`layers/*/w`) but for the first and the last, so that a gradient is seen to
+            vanish on the way: their leaves one by one where there is room, else together (`layers/0`); and the paths
+            lose their last names. Or patterns over the paths, by the groups' names; a leaf belongs to the first that
+            fits, and to none if none does.
 
     A measured step passes over gradients, updates and parameters. It and the one before, with whose gradient it takes
     its cosine, stand in a loop of their own, and a step of the other loop does nothing that it would not do without a
