@@ -57,7 +57,8 @@ def _ratio_of_each(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]
         elif ratio < float(at.still) and _is_stuck(heard):
             yield 0, Finding(
                 SLOW, group, "|u|/|theta|", ratio, f"above {float(at.still):g}",
-                "these leaves hardly move, and in half precision not at all", "raise the rate, or scale their gradient",
+                "these leaves hardly move, and in half precision not at all" if ratio else "these leaves have stopped",
+                "raise the rate, or scale their gradient" if ratio else "let the schedule be as long as the run",
             )  # fmt: skip
 
 

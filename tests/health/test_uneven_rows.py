@@ -65,6 +65,11 @@ def test_a_loss_that_leaves_its_first_value_at_once_has_risen():
     assert found(curves(100, loss=lambda t: np.where((t == 0) | (t == 40), 0.7, 3 + t % 2))) == []
 
 
+def test_a_schedule_that_has_ended_is_no_rate_to_raise():
+    (finding,) = found(curves(300, update_ratio=lambda t: np.where(t < 20, 1e-3, 0.0)))
+    assert finding.because == "these leaves have stopped"
+
+
 def test_groups_of_which_the_same_is_said_are_one_finding():
     heard = curves(300, update_ratio=0.3)
     other = {name.replace("/w", "/v"): 2 * column for name, column in heard.beats.items()}
