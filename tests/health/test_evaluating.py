@@ -43,6 +43,13 @@ def test_dropout_at_evaluation_is_seen_and_its_line_named(draw):
     assert "test_evaluating.py" in found.source
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_draw_that_others_may_agree_with_by_chance_is_seen(seed):
+    """A coin: one other throw is the same for half of the seeds."""
+    coin = lambda params: {"loss": 1 + jnp.float32(jax.random.bernoulli(jax.random.key(seed))) + 0 * params["w"][0]}  # noqa: E731
+    assert seen(coin).metric == "loss"
+
+
 def test_a_key_that_changes_no_metric_is_none():
     """Keys are made, and an order is drawn, but the mean does not depend on it."""
 
