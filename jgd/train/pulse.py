@@ -154,7 +154,8 @@ def short_names(paths: Sequence[str], most: int) -> list[str]:
         by_number = sorted(names, key=lambda name: [int(x) for x in re.findall(NUMBER, name)])
         like = {kind: [name for name in by_number if _kind(name) == kind] for kind in set(kinds)}
         apart = [n if n in (like[k][0], like[k][-1]) else k for n, k in zip(names, kinds, strict=True)]
-        for some in (names, apart, [_layer(name) or name for name in apart]):
+        ends = [_layer(name) or name for name in apart] if apart != names else kinds  # of two layers nothing is between
+        for some in (names, apart, ends):
             if len(set(some)) <= most:
                 return some
         names = _shorter(names, [len(_layer(name)) for name in names])

@@ -152,6 +152,8 @@ def test_many_leaves_come_into_few_groups():
     apart = {f"layers/{i}/{name}" for i in (0, 29) for name in ("w", "b")}
     assert set(short_names(paths, 12)) == {"layers/*/w", "layers/*/b", "head/w", "head/b", *apart}
     assert short_names([""], 1) == ["params"]
+    paths = [f"blocks/{i}/{kind}" for i in (0, 1) for kind in "qkvoud"] + ["emb", "pos", "out"]
+    assert set(short_names(paths, 12)) == {*(f"blocks/*/{kind}" for kind in "qkvoud"), "emb", "pos", "out"}
     paths = [f"{side}/{i}/{kind}/w" for side in ("in", "out") for i in range(6) for kind in "qkvoud"] + ["head"]
     ends = {f"{side}/{i}" for side in ("in", "out") for i in (0, 5)}  # so that a gradient is seen to vanish
     assert set(short_names(paths, 12)) == {"in/*", "out/*", "head", *ends}
