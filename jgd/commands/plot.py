@@ -1,6 +1,7 @@
 """`jgd plot`: one picture of a sweep from its folder, or the whole report."""
 
 import argparse
+import io
 from typing import Any
 
 from jgd.commands.finish import provenance_of
@@ -54,6 +55,8 @@ def plot(options: argparse.Namespace) -> int:
         title = f"Sweep in {options.dir.name}"
         write_whole(out, [sweep_report(result, title, provenance_of(options.dir, result)).encode()])
     else:
-        result.plot.named(kind, options.name, options.space).savefig(out, dpi=150)
+        picture = io.BytesIO()
+        result.plot.named(kind, options.name, options.space).savefig(picture, format=ending, dpi=150)
+        write_whole(out, [picture.getvalue()])
     print(out)
     return 0

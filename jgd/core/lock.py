@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jgd.core.errors import InputError
+from jgd.core.processes import in_any
 
 try:
     import fcntl
@@ -40,7 +41,8 @@ def take(handle: int, path: Path, *, shared: bool = False) -> bool:
 def alone(place: str, folder: Path | None) -> Iterator[None]:
     """Hold the lock of a folder, made if it is not there; that another process holds it is an error at `place`.
 
-    Of a folder that can only be read, or on a file system without locks, nobody is kept out.
+    Of a folder that can only be read, or on a file system without locks, nobody is kept out. All processes under
+    `jax.distributed` call it, those without a folder too, and it is an error of them all.
     """
     handle, free = -1, True
     try:
@@ -51,10 +53,10 @@ def alone(place: str, folder: Path | None) -> Iterator[None]:
     except (OSError, InputError):
         pass
     try:
-        if not free:
+        if in_any(not free):
+            named = "" if folder is None else repr(os.fspath(folder))
             raise InputError(
-                f"{place}(dir={os.fspath(folder or '')!r}): another process is running this; wait for it, end it, or "
-                "name another dir."
+                f"{place}(dir={named}): another process is running this; wait for it, end it, or name another dir."
             )
         yield
     finally:

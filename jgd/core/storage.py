@@ -79,17 +79,23 @@ def write_whole(path: str | os.PathLike[str], blocks: Iterable[bytes | memoryvie
     """Write a file so that a reader finds the old one or the new one, even after a crash.
 
     The bytes go to a temporary name, are synced, and take the place of `path` in one rename. If that fails, as on a
-    full disk, the temporary file is removed, and the error names `path`.
+    full disk, the temporary file is removed, and the error names `path`. A link stays one, and what is no file, such as
+    /dev/stdout, gets the bytes as they come.
     """
     path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
+    if path.exists() and not path.is_file():
+        with open(path, "wb") as file:
+            file.writelines(blocks)
+        return
+    final = path.resolve()
+    temporary = final.with_name(final.name + ".tmp")
     try:
         with open(temporary, "wb") as file:
             for block in blocks:
                 file.write(block)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(temporary, final)
     except OSError as error:
         with suppress(OSError):  # the folder may be none
             temporary.unlink(missing_ok=True)
@@ -99,7 +105,7 @@ def write_whole(path: str | os.PathLike[str], blocks: Iterable[bytes | memoryvie
         if error.filename is not None:
             error.filename, error.filename2 = str(path), None
         raise
-    _sync_folder(path.parent)
+    _sync_folder(final.parent)
 
 
 def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

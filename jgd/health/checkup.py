@@ -3,11 +3,11 @@
 import dataclasses
 import math
 import os
-from pathlib import Path
 
 import numpy as np
 
 from jgd.core.finding import Findings
+from jgd.core.storage import write_whole
 from jgd.health.finding import Thresholds, verdict_sentence
 from jgd.health.layers import slope
 from jgd.health.measured import Measured
@@ -83,7 +83,7 @@ class Checkup:
     def page(self, path: str | os.PathLike[str]) -> str:
         """Write the check-up as one page that loads nothing: verdict, findings, pictures, table. Returns the path."""
         text = checkup_page(self.name, self.verdict, self.findings, self.facts, self.rows, self.measured)
-        Path(path).write_text(text, encoding="utf-8")
+        write_whole(path, [text.encode()])
         return os.fspath(path)
 
     def _sheet(self) -> Sheet:

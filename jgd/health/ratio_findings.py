@@ -47,12 +47,15 @@ def _ratio_of_each(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]
                 SLOW, group, "|u|/|theta|", ratio, f"below {limit:g}", "the rate is too high for these leaves",
                 f"lower it {max(2, round(ratio / limit * 3)):g}x, warm up, or clip",
             )  # fmt: skip
-        elif not np.any(all_ratios):
-            still = not np.any(heard.of("gradient_norm", group))
+        elif not np.any(heard.of("gradient_norm", group)):  # weight decay may move them all the same
             yield 0, Finding(
-                WATCH, group, "|u|/|theta|", 0.0, "above 0",
-                "no gradient reaches these leaves" if still else "the optimizer does not move these leaves",
-                "connect them to the loss, or leave them out" if still else "look at its mask, groups and rate",
+                WATCH, group, "|g|", 0.0, "above 0", "no gradient reaches these leaves",
+                "connect them to the loss, or leave them out",
+            )  # fmt: skip
+        elif not np.any(all_ratios):
+            yield 0, Finding(
+                WATCH, group, "|u|/|theta|", 0.0, "above 0", "the optimizer does not move these leaves",
+                "look at its mask, groups and rate",
             )  # fmt: skip
         elif ratio < float(at.still) and _is_stuck(heard):
             yield 0, Finding(

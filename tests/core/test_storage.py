@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import pathlib
 import random
 
@@ -115,6 +116,20 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
         storage.save_arrays(tmp_path / "a", {"x": np.arange(4)}, {})
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     np.testing.assert_array_equal(storage.load_arrays(tmp_path / "a")[0]["x"], np.arange(3))
+
+
+def test_a_link_stays_one_and_a_pipe_gets_the_bytes(tmp_path):
+    (tmp_path / "link").symlink_to("file")
+    for text in (b"one", b"two"):
+        storage.write_whole(tmp_path / "link", [text])
+        assert (tmp_path / "file").read_bytes() == text
+    assert (tmp_path / "link").is_symlink()
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    storage.write_whole(tmp_path / "pipe", [b"a", b"b"])
+    assert os.read(reading, 9) == b"ab"
+    os.close(reading)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "pipe"]
 
 
 @pytest.mark.parametrize("folder", ["absent", "a"])

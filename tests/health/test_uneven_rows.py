@@ -65,6 +65,11 @@ def test_a_loss_that_leaves_its_first_value_at_once_has_risen():
     assert found(curves(100, loss=lambda t: np.where((t == 0) | (t == 40), 0.7, 3 + t % 2))) == []
 
 
+def test_weight_decay_does_not_hide_leaves_that_no_gradient_reaches():
+    first, *_ = found(curves(300, gradient_norm=0.0, update_ratio=1e-5))
+    assert first.because == "no gradient reaches these leaves"
+
+
 def test_a_schedule_that_has_ended_is_no_rate_to_raise():
     (finding,) = found(curves(300, update_ratio=lambda t: np.where(t < 20, 1e-3, 0.0)))
     assert finding.because == "these leaves have stopped"

@@ -1,6 +1,7 @@
 """Tables of trials: their columns, and files of them."""
 
 import csv
+import io
 import os
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jgd.core.optional import require
+from jgd.core.storage import write_whole
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of a formula
 
@@ -38,11 +40,11 @@ def write_csv(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> N
     A text that a spreadsheet would take for a formula, as one that begins with "=", has an apostrophe before it, as
     OWASP advises ("CSV Injection"); numbers stay as they are.
     """
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        columns = table_columns(rows)
-        writer.writerow(map(_harmless, columns))
-        writer.writerows([_cell(row, name) for name in columns] for row in rows)
+    text, columns = io.StringIO(newline=""), table_columns(rows)
+    writer = csv.writer(text)
+    writer.writerow(map(_harmless, columns))
+    writer.writerows([_cell(row, name) for name in columns] for row in rows)
+    write_whole(path, [text.getvalue().encode()])
 
 
 def write_parquet(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> None:
@@ -50,7 +52,9 @@ def write_parquet(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) 
     arrow = require("pyarrow", "Result.to_parquet()", "parquet")
     parquet = require("pyarrow.parquet", "Result.to_parquet()", "parquet")
     columns = {name: _alike([_plain(row.get(name)) for row in rows]) for name in table_columns(rows)}
-    parquet.write_table(arrow.table(columns), os.fspath(path))
+    file = arrow.BufferOutputStream()
+    parquet.write_table(arrow.table(columns), file)
+    write_whole(path, [file.getvalue()])
 
 
 def _prefixed(named: Mapping[str, Any], taken: Mapping[str, Any], prefix: str) -> dict[str, Any]:
