@@ -27,7 +27,7 @@ from jgd.commands.options import (
 from jgd.commands.output_folder import check_file, new_folder
 from jgd.commands.problem import look_up_spaces, note_for
 from jgd.commands.workers import SHARING, starts, with_workers
-from jgd.core.errors import InputError, unknown
+from jgd.core.errors import CallError, InputError, unknown
 from jgd.core.optional import require
 from jgd.sweep.engine.black_box import is_black_box, metrics_of
 from jgd.sweep.pruners.rules import asha, at_target, halving, hyperband, median_rule
@@ -243,6 +243,7 @@ def _rule(text: str) -> Any:
         raise unknown("--stop", name, [*RULES, "target"])
     try:
         return RULES[name](*map(int, numbers))
-    except (TypeError, ValueError) as error:
-        reason = f"{error}" if isinstance(error, InputError) else f"expected {name}:STEPS, such as {name}:25."
+    except ValueError as error:
+        told = isinstance(error, InputError) and not isinstance(error, CallError)
+        reason = f"{error}" if told else f"expected {name}:STEPS, such as {name}:25."
         raise InputError(f"--stop {text}: {reason}") from None

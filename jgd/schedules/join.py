@@ -211,7 +211,4 @@ def _cycle(arguments: Mapping[str, Scalar]) -> WarmupCosineDecay:
     try:
         return warmup_cosine_decay_schedule(**arguments)
     except TypeError as error:
-        raise InputError(
-            f"sgdr_schedule(cosine_kwargs=[{dict(arguments)!r}, ...]): {error}; pass the arguments of "
-            "warmup_cosine_decay_schedule for each cycle."
-        ) from None
+        raise InputError(f"sgdr_schedule(cosine_kwargs=[{dict(arguments)!r}, ...]): {error}.") from None

@@ -47,7 +47,7 @@ class AddNoise(Pair):
         return structure.unflatten(updates), optax.AddNoiseState(t, kept)
 
 
-@checked(eta=None)  # a variance here
+@checked(eta=None, key=None, seed=None)  # eta is a variance here
 def add_noise(eta: Scalar, gamma: Scalar, key: Any = None, *, seed: Any = None) -> AddNoise:
     """Add Gaussian noise of the variance eta / t^gamma; `seed` is another name of `key`."""
     return AddNoise(eta, gamma, one_key("add_noise", key, seed))

@@ -224,7 +224,7 @@ def test_rates_of_groups_that_are_far_apart(leaves, says):
 def test_leaves_that_do_not_move(gradients, says):
     """As two factors of zero, whose product has a gradient by neither."""
     leaves = [leaf(name, 0.0, 0.0)._replace(gradient=g, moved=False) for name, g in zip("ab", gradients, strict=True)]
-    measured: Any = SimpleNamespace(leaves=leaves, trials=True, steps=60)
+    measured: Any = SimpleNamespace(leaves=leaves, trials=True, span="60 steps")
     (found,) = still_findings(measured, Thresholds())
     assert re.search(says, str(found))
 

@@ -206,7 +206,10 @@ def test_a_function_that_answers_no_number_is_refused_where_it_is_asked(answer):
             lambda: jgd.piecewise_interpolate_schedule("cubic", 1.0),
             "interpolate_type must be one of 'linear', 'cosine'",
         ),
-        (lambda: jgd.sgdr_schedule([{"init": 1}]), "unexpected keyword argument 'init'; pass the arguments of"),
+        (
+            lambda: jgd.sgdr_schedule([{"init": 1}]),
+            "'init'; did you mean init_value; it is called as warmup_cosine_decay",
+        ),
         (lambda: jgd.sgdr_schedule([]), "cosine_kwargs must be a list of dicts"),
         (lambda: jgd.warmup_stable_decay_schedule(1, 1, 1, 1, cooldown="sqr"), "Did you mean sqrt?"),
     ],
