@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from jgd.commands.options import to_count, to_folder
@@ -10,6 +11,7 @@ from jgd.pages.text import count, label_of, plain_table
 from jgd.sweep.load import load
 from jgd.sweep.result import Result
 from jgd.sweep.results.text import described, setting, value_texts
+from jgd.sweep.spaces.space import Trial
 
 SHOW = "Show what a sweep's folder holds, even while the sweep runs: the best of each space, and the best trials."
 
@@ -32,7 +34,7 @@ def show(options: argparse.Namespace) -> int:
         document = {"folder": str(options.dir), "metric": settings.metric, "mode": settings.mode}
         document |= {"steps": settings.steps, "seeds": list(settings.seeds), "trials": len(result.trials)}
         document |= {"status": status_counts(result)}
-        document |= {"standings": standings_json(result), "best": [_trial(result, trial.number) for trial in best]}
+        document |= {"standings": standings_json(result), "best": _trials(result, best)}
         print(json.dumps(document, indent=1))
         return 0
     print(described(result, running=True))
@@ -54,15 +56,18 @@ def show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _trial(result: Result, number: int) -> dict[str, Any]:
-    trial = result.trials[number]
-    return {
-        "trial": number,
-        "space": trial.space,
-        "params": trial.params,
-        "value": jsonable(result.medians[number]),
-        "values": jsonable(result.values[number].tolist()),
-        "latest": jsonable(result.latest[0][number]),
-        "latest_step": int(result.latest[1][number]),
-        "status": result.status[number].tolist(),
-    }
+def _trials(result: Result, trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    medians, (latest, steps) = result.medians, result.latest
+    return [
+        {
+            "trial": trial.number,
+            "space": trial.space,
+            "params": trial.params,
+            "value": jsonable(medians[trial.number]),
+            "values": jsonable(result.values[trial.number].tolist()),
+            "latest": jsonable(latest[trial.number]),
+            "latest_step": int(steps[trial.number]),
+            "status": result.status[trial.number].tolist(),
+        }
+        for trial in trials
+    ]

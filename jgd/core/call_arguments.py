@@ -6,8 +6,8 @@ from typing import Any
 
 from jgd.core.errors import CallError, suggestion
 
-SOLVER = "optimizer stop"
-ELSEWHERE = (  # names of scipy, torch, Keras and Optuna; what the function here takes; what to pass in their place
+MINIMIZER, SOLVER = "stop bounds", "stop bounds|stop derivative"  # the others look for roots
+ELSEWHERE = (  # names of scipy, torch, Keras and Optuna; what a function here takes, or; what to pass in their place
     ("fun func", "fn", "pass it as fn"),
     ("fun func", "residual", "pass it as residual"),
     ("fun func", "f", "pass it as f"),
@@ -16,10 +16,14 @@ ELSEWHERE = (  # names of scipy, torch, Keras and Optuna; what the function here
     ("xdata", "x", "pass it as x"),
     ("ydata", "y", "pass it as y"),
     ("method", "optimizer", "pass it as optimizer"),
-    ("epochs num_epochs n_epochs num_steps", "task steps", "pass steps, each of which takes a batch"),
-    ("tol gtol atol rtol", SOLVER, "pass stop=jgd.Stop(gradient_norm=...)"),
-    ("ftol", SOLVER, "pass stop=jgd.Stop(value_change=...)"),
-    ("xtol", SOLVER, "pass stop=jgd.Stop(relative_step_norm=...)"),
+    (
+        "epochs num_epochs n_epochs num_steps max_steps maxiter max_iter niter",
+        "task steps",
+        "pass steps, each of which takes a batch",
+    ),
+    ("ftol", MINIMIZER, "pass stop=jgd.Stop(value_change=...)"),
+    ("xtol", MINIMIZER, "pass stop=jgd.Stop(relative_step_norm=...)"),
+    ("tol gtol atol rtol ftol xtol", SOLVER, "pass stop=jgd.Stop(gradient_norm=...)"),
     ("maxiter max_iter max_steps niter", SOLVER, "pass stop=jgd.Stop(max_steps=...)"),
     ("max_nfev maxfun maxfev", SOLVER, "pass stop=jgd.Stop(max_evaluations=...)"),
     (
@@ -45,7 +49,8 @@ def bind_arguments(
     except TypeError as error:
         known = [one.replace(annotation=one.empty) for one in signature.parameters.values() if one.name != "self"]
         names = [one.name for one in known]
-        strange = next((one for one in kwargs if one not in names), None)
+        takes_any = any(one.kind is one.VAR_KEYWORD for one in known)
+        strange = next((one for one in kwargs if one not in names and not takes_any), None)
         told = str(error) if strange is None else f"got an unexpected keyword argument {strange!r}"
         hint = "" if strange is None else instead(strange, names)
         raise CallError(
@@ -56,7 +61,7 @@ def bind_arguments(
 def instead(name: str, known: Sequence[str]) -> str:
     """Say what to pass in place of an argument that another library knows, or ask whether the nearest was meant."""
     for theirs, ours, advice in ELSEWHERE:
-        if name in theirs.split() and {*ours.split()} <= {*known}:
+        if name in theirs.split() and any({*one.split()} <= {*known} for one in ours.split("|")):
             return advice
     return suggestion(name, known).strip(" ?").partition(" or ")[0].replace("Did", "did")
 

@@ -3,12 +3,11 @@
 import errno
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jgd.core.errors import InputError
-from jgd.core.processes import in_any
 
 try:
     import fcntl
@@ -20,7 +19,7 @@ TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
 def take(handle: int, path: Path, *, shared: bool = False) -> bool:
-    """Lock an open file, unless somebody else has; `shared` with others who share it. Closing it lets go."""
+    """Lock an open file, unless somebody else has; `shared` with others who share it. `release` lets go."""
     try:
         if fcntl:
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -37,12 +36,20 @@ def take(handle: int, path: Path, *, shared: bool = False) -> bool:
     return True
 
 
+def release(handle: int) -> None:
+    """Close a locked file and let go of it, also where a process that was forked meanwhile has it open."""
+    if fcntl:
+        with suppress(OSError):  # of a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_UN)
+    os.close(handle)
+
+
 @contextmanager
-def alone(place: str, folder: Path | None) -> Iterator[None]:
+def alone(place: str, folder: Path | None, in_any: Callable[[bool], bool] = bool) -> Iterator[None]:
     """Hold the lock of a folder, made if it is not there; that another process holds it is an error at `place`.
 
-    Of a folder that can only be read, or on a file system without locks, nobody is kept out. All processes under
-    `jax.distributed` call it, those without a folder too, and it is an error of them all.
+    Of a folder that can only be read, or on a file system without locks, nobody is kept out. `in_any` tells whether
+    one of the processes that go on together was kept out, so that all of them are.
     """
     handle, free = -1, True
     try:
@@ -61,7 +68,7 @@ def alone(place: str, folder: Path | None) -> Iterator[None]:
         yield
     finally:
         if handle >= 0:
-            os.close(handle)
+            release(handle)
 
 
 @contextmanager
@@ -73,7 +80,7 @@ def turn(path: Path) -> Iterator[None]:
             time.sleep(0.002)  # polling, because a blocking lock keeps Ctrl-C waiting on some network file systems
         yield
     finally:
-        os.close(handle)
+        release(handle)
 
 
 def held(path: Path) -> bool:
@@ -85,4 +92,4 @@ def held(path: Path) -> bool:
     try:
         return not take(handle, path, shared=True)
     finally:
-        os.close(handle)
+        release(handle)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -79,15 +80,15 @@ def write_whole(path: str | os.PathLike[str], blocks: Iterable[bytes | memoryvie
     """Write a file so that a reader finds the old one or the new one, even after a crash.
 
     The bytes go to a temporary name, are synced, and take the place of `path` in one rename. If that fails, as on a
-    full disk, the temporary file is removed, and the error names `path`. A link stays one, and what is no file, such as
-    /dev/stdout, gets the bytes as they come.
+    full disk, the temporary file is removed, and the error names `path`. A link stays one; and a pipe, or /dev/stdout
+    wherever it leads, gets the bytes as they come.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        with open(path, "wb") as file:
+    final, place = path.resolve(), path.parent.resolve()
+    if path.exists() and (not path.is_file() or place == Path("/dev") or place.match("/proc/*/fd")):
+        with open(path, "ab") as file:
             file.writelines(blocks)
         return
-    final = path.resolve()
     temporary = final.with_name(final.name + ".tmp")
     try:
         with open(temporary, "wb") as file:
@@ -95,16 +96,16 @@ def write_whole(path: str | os.PathLike[str], blocks: Iterable[bytes | memoryvie
                 file.write(block)
             file.flush()
             os.fsync(file.fileno())
+        if final.exists():
+            shutil.copymode(final, temporary)
         os.replace(temporary, final)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):  # the folder may be none
             temporary.unlink(missing_ok=True)
-        if not path.parent.is_dir():
-            said = f"{error.strerror}; make the folder {path.parent}, or name a file elsewhere"
-            raise OSError(error.errno, said, str(path)) from None
-        if error.filename is not None:
-            error.filename, error.filename2 = str(path), None
-        raise
+        if not isinstance(error, OSError) or error.strerror is None:
+            raise
+        makes = "" if path.parent.is_dir() else f"; make the folder {path.parent}, or name a file elsewhere"
+        raise OSError(error.errno, f"{error.strerror}{makes}", str(path)) from None
     _sync_folder(final.parent)
 
 

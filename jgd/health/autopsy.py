@@ -148,7 +148,9 @@ def autopsy(
     carries = [jax.jit(begin)(task, one, root_key(number)) for one, number in lanes]
     found = replay_steps(task, [one for one, _ in lanes], carries, 0, taken, spike=spike)
     began_as = ended is None or _began_as(ended, found.losses)
-    if last is not None and (not began_as or found.first is None):
+    broken = ended is not None and ended.broken
+    lost = found.first is None or (broken and found.first[2] == "spike")  # what broke the run has not come again
+    if last is not None and (not began_as or lost):
         return last
     if ended is not None and not began_as:
         raise InputError(
@@ -156,13 +158,15 @@ def autopsy(
             f"is {ended.losses[0]:.6g}; pass the task and the optimizer that it ran with, and none that began from "
             "other parameters."
         )
-    if found.first is None:
-        remedy = "pass the seed of the run that failed, more steps, or a smaller spike"
-        if ended is not None and ended.broken:
-            remedy = f"the run broke at step {ended.step}, so pass the task and the optimizer that it ran with"
+    if lost and ended is not None and broken:
+        raise InputError(
+            f"autopsy(run=): all is finite in {count(taken, 'step')} taken again, and the run broke at step "
+            f"{ended.step}; pass the task and the optimizer that it ran with."
+        )
+    if lost:
         raise InputError(
             f"autopsy: nothing is wrong in {count(taken, 'step')}: all is finite, and no loss rose by {spike:g} "
-            f"deviations; {remedy}."
+            "deviations; pass the seed of the run that failed, more steps, or a smaller spike."
         )
     return _examine(task, [one for one, _ in lanes], found, len(lanes) > 1)
 
@@ -235,8 +239,12 @@ def _check_alike(carry: Carry, like: Carry) -> None:
     """Refuse a run of another model or optimizer, which has other parameters or another state."""
     for name in ("params", "opt_state", "model_state"):
         theirs, ours = getattr(carry, name), getattr(like, name)
-        shapes = [[jnp.shape(x) for x in jax.tree.leaves(tree)] for tree in (theirs, ours)]
-        if shapes[0] != shapes[1] or jax.tree.structure(theirs) != jax.tree.structure(ours):
+        # By paths: a field that is no leaf, as of a model that holds functions, may differ each time it is made.
+        one, other = (
+            [(path_names(path), jnp.shape(x)) for path, x in jax.tree_util.tree_leaves_with_path(tree)]
+            for tree in (theirs, ours)
+        )
+        if one != other:
             raise InputError(
                 f"autopsy(run=): the run has {name} {outline(theirs)}, expected {outline(ours)}; pass the task and the "
                 "optimizer that it ran with."

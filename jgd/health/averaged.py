@@ -57,7 +57,7 @@ def _share(task: Task, params: Params, model_state: State, batch: Any, key: jax.
 
     grads = _matrices(jax.grad(batch_loss, allow_int=True)(params, task, model_state, batch, key))
     length = STEP * global_norm(_matrices(params)) / global_norm(grads)
-    down = [-length * g for g in grads]
+    down = [-length * jnp.conj(g) for g in grads]
     low, high, held_low, held_high = losses(down, (1, 0), (-1, 0), (0, 1), (0, -1))
     share = (high - low) / (high - low + held_high - held_low)
     base, alone, both = losses(draw, (0, 0), (1, 0), (1 - share, -share))

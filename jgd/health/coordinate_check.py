@@ -63,7 +63,8 @@ class CoordinateCheck:
 
     @property
     def _rises(self) -> bool:  # a rate that is too high for wide models alone is what muP is for
-        return bool(self.losses[0].max() > RISES * self.losses[0, 0])
+        first = self.losses[0, 0]
+        return bool(self.losses[0].max() - first > (RISES - 1) * abs(first))
 
     def __repr__(self) -> str:
         return str(self._sheet())

@@ -55,7 +55,7 @@ def measure_leaves(
             tuple(x.shape),
             float(one["gradient"]),
             float(one["zero"]),
-            float(one["step"] / one["size"]) if one["size"] > 0 else float("nan"),
+            float(one["step"] / one["size"]) if one["begun"] and one["size"] > 0 else float("nan"),
             float(one["step"]),
             float(one["step"] / one["made_of"]) if one["made_of"] > 0 else float("nan"),
             float(decay),
@@ -106,6 +106,7 @@ def _one(
     return {
         "gradient": _rms(g),
         "zero": jnp.mean(g == 0),
+        "begun": jnp.any(p != 0),  # what began with zeros has no size yet
         "size": _rms(last),
         "step": _rms(u),
         "made_of": _rms(made_of),

@@ -108,7 +108,7 @@ def _rising(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     finite = heard.loss[np.isfinite(heard.loss)]
     if len(finite) < 10:
         return
-    at_once = len(finite) >= STEPS and finite[1:].min() > float(at.rising) * finite[0]
+    at_once = len(finite) >= STEPS and finite[1:].min() > float(at.rising) * finite[0] > 0
     first = float(finite[0] if at_once else np.median(finite[:3]))
     last = float(np.median(finite[-max(1, len(finite) // 10) :]))
     if first > 0 and last > float(at.rising) * first:

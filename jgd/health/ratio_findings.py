@@ -15,14 +15,16 @@ SIZED = 30  # steps after which a matrix that began with zeros has a size
 def ratio_findings(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:
     """Find updates of matrices that are too large or too small beside them, with the step where that began.
 
-    Groups of which the same is said are one finding, with the first number, or the largest of several at one step.
+    Groups of which the same is said are one finding, of the first of them that went wrong, or of several at one step
+    that which lies furthest from the limit.
     """
     kinds: dict[str, list[tuple[int, Finding]]] = {}
     for step, finding in _ratio_of_each(heard, at):
         kinds.setdefault(finding.because, []).append((step, finding))
     for some in kinds.values():
-        step, worst = min(some, key=lambda jump: (jump[0], -float(jump[1].value)))
-        yield step, dataclasses.replace(worst, where=first_names([finding.where for _, finding in some]))
+        some.sort(key=lambda jump: (jump[0], -abs(np.log(max(float(jump[1].value), 1e-30) / float(at.update_ratio)))))
+        step, first = some[0]
+        yield step, dataclasses.replace(first, where=first_names([finding.where for _, finding in some]))
 
 
 def _ratio_of_each(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]]:
@@ -47,7 +49,7 @@ def _ratio_of_each(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]
                 SLOW, group, "|u|/|theta|", ratio, f"below {limit:g}", "the rate is too high for these leaves",
                 f"lower it {max(2, round(ratio / limit * 3)):g}x, warm up, or clip",
             )  # fmt: skip
-        elif not np.any(heard.of("gradient_norm", group)):  # weight decay may move them all the same
+        elif len(heard.steps) > 1 and not np.any(heard.of("gradient_norm", group)):  # though decay may move them
             yield 0, Finding(
                 WATCH, group, "|g|", 0.0, "above 0", "no gradient reaches these leaves",
                 "connect them to the loss, or leave them out",
@@ -57,12 +59,18 @@ def _ratio_of_each(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]
                 WATCH, group, "|u|/|theta|", 0.0, "above 0", "the optimizer does not move these leaves",
                 "look at its mask, groups and rate",
             )  # fmt: skip
-        elif ratio < float(at.still) and _is_stuck(heard):
-            yield 0, Finding(
-                SLOW, group, "|u|/|theta|", ratio, f"above {float(at.still):g}",
-                "these leaves hardly move, and in half precision not at all" if ratio else "these leaves have stopped",
-                "raise the rate, or scale their gradient" if ratio else "let the schedule be as long as the run",
-            )  # fmt: skip
+        elif ratio < float(at.still) and _is_stuck(heard) and (ratio or not np.any(ratios)):  # no accumulation of steps
+            because, remedy = _why_short(ratio, np.any(heard.later("gradient_norm", group)))
+            yield 0, Finding(SLOW, group, "|u|/|theta|", ratio, f"above {float(at.still):g}", because, remedy)
+
+
+def _why_short(ratio: float, has_gradient: bool) -> tuple[str, str]:
+    """Return the cause of short steps, and the remedy."""
+    if ratio:
+        return "these leaves hardly move, and in half precision not at all", "raise the rate, or scale their gradient"
+    if has_gradient:
+        return "these leaves have stopped", "let the schedule be as long as the run"
+    return "no gradient reaches these leaves any more", "lower the rate, by which units may have died"
 
 
 def _is_stuck(heard: Heard) -> bool:

@@ -26,6 +26,7 @@ from jgd.health.trials import FACTORS, REPEATS
 
 ROUNDINGS = 4  # units of the last layer's precision, in which a loss may be computed too
 HARDLY = 0.05  # of the loss: what another rate must gain for this one to be blamed that gains nothing
+MINOR = 0.45  # of the weights: a share of the parameters that is not the larger one, with the error of a difference
 SUMS = 1e-3  # within which a sum's difference from the mean over its halves is 1/2
 
 
@@ -71,7 +72,7 @@ def _direction(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def _averaged(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    if m.averaged < 0.5:
+    if m.averaged < MINOR:
         yield Finding(
             BROKEN, "the loss", "share of the parameters in the weights that it is computed with", m.averaged, "1",
             "the rest is an average of earlier ones, from the model state, so that steps hardly change the loss",

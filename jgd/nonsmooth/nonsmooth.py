@@ -13,7 +13,7 @@ import numpy as np
 from jgd.core import InputError
 from jgd.core.arguments import Kind
 from jgd.core.errors import ExpectationError
-from jgd.core.given import Placeholder
+from jgd.core.given import GIVEN, Placeholder
 from jgd.core.interval import Interval
 from jgd.core.leaves import check_real, prefix_mismatch
 from jgd.core.tree import cast_like, check_inexact, nth_name, widen
@@ -221,7 +221,7 @@ def lacking(expected: str) -> NoReturn:
 
 def _is_whole(x: Any) -> bool:
     """Tell whether a value is no tree to look into, though JAX may know its parts."""
-    return isinstance(x, (Placeholder, str)) or callable(x)
+    return isinstance(x, (Placeholder, str)) or (callable(x) and GIVEN in getattr(x, "__dict__", ()))  # a schedule
 
 
 def _as_number(x: Any, limits: Interval) -> Any:

@@ -52,4 +52,4 @@ def adagrad(
 def root_above(square: jax.Array, eps: Scalar, eps_in_sqrt: bool) -> jax.Array:
     """Take the root of a mean of squares, kept away from zero by eps inside or outside; 1 where both are zero."""
     root = safe_sqrt(square + eps) if eps_in_sqrt else safe_sqrt(square) + eps
-    return jnp.where(root > 0, root, 1.0)
+    return jnp.where(root == 0, 1.0, root)

@@ -8,7 +8,17 @@ import jax.numpy as jnp
 from jgd.core import Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM
 from jgd.core.pair import Pair
-from jgd.core.tree import abs_sq, cast_like, check_params, full_like, increment, map_unzip, one_minus_pow, zero_count
+from jgd.core.tree import (
+    abs_sq,
+    cast_like,
+    check_params,
+    full_like,
+    increment,
+    map_unzip,
+    one_minus_pow,
+    ratio,
+    zero_count,
+)
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.optimizers.curvature import hutchinson_estimator_diag_hessian
@@ -56,7 +66,7 @@ class ScaleByAdahessian(Pair):
             v = rule.b2 * v + (1 - rule.b2) * abs_sq(d)
             known = v > 0
             power = jnp.where(known, v / one_minus_pow(rule.b2, t), 1.0) ** (rule.hessian_power / 2)
-            return m / one_minus_pow(rule.b1, t) / (jnp.where(known, power, 0.0) + rule.eps), m, v
+            return ratio(m / one_minus_pow(rule.b1, t), jnp.where(known, power, 0.0) + rule.eps), m, v
 
         updates, mu, nu = map_unzip(step, grads, state.mu, state.nu, place=place, read=(diagonal,))
         # The estimator's dtypes are those of the objective.

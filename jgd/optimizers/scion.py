@@ -13,7 +13,7 @@ from jgd.core.errors import RefusalError
 from jgd.core.matrices import declared_axes
 from jgd.core.newton_schulz import STANDARD
 from jgd.core.outline import shown
-from jgd.core.tree import abs_sq, path_names, safe_sqrt
+from jgd.core.tree import abs_sq, path_names, ratio, safe_sqrt
 from jgd.core.types import Params, Rate, Scalar, State
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.optimizers.muon import OrthogonalMomentum, ScaleByMuonState
@@ -55,7 +55,7 @@ class ScaleByScion(OrthogonalMomentum):
             return jnp.sign(x)
         lengths = safe_sqrt(jnp.sum(abs_sq(x), axis=1 if self.norm == "col" else 0, keepdims=True))
         size = x.shape[1] ** -0.5 if self.norm == "col" else x.shape[0] ** 0.5
-        return x / (size * lengths + self.eps)
+        return ratio(x, size * lengths + self.eps)
 
     def size(self, rows: int, columns: int) -> Any:
         if self.norm == "spectral":
@@ -91,7 +91,7 @@ class ScaleByScionBias(Rule):
 
     def step(self, t: Any, g: jax.Array, d: jax.Array) -> tuple[jax.Array, jax.Array]:
         d = self.beta * d + (1 - self.beta) * g
-        return self.radius / (safe_sqrt(jnp.sum(abs_sq(d)) / max(d.size, 1)) + self.eps) * d, d
+        return ratio(self.radius, safe_sqrt(jnp.sum(abs_sq(d)) / max(d.size, 1)) + self.eps) * d, d
 
 
 scale_by_scion = ScaleByScion

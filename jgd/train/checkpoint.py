@@ -15,7 +15,7 @@ from jgd.core import storage
 from jgd.core.errors import InputError
 from jgd.core.fingerprint import differences
 from jgd.core.lock import alone
-from jgd.core.processes import is_first, on_host
+from jgd.core.processes import in_any, is_first, on_host
 from jgd.core.types import Transform
 from jgd.train.curves import Curves
 from jgd.train.identity import comparable
@@ -74,7 +74,7 @@ class Checkpoint:
 
     def alone(self) -> AbstractContextManager[None]:
         """Keep other processes from running this, while the context is open."""
-        return alone("fit", self._folder if is_first() else None)
+        return alone("fit", self._folder if is_first() else None, in_any)
 
     def open(self, spec: dict[str, str], fresh: Progressed, resume: str) -> Progressed:
         """Return the run so far, or `fresh` where there is none, to be gone on with as `spec` says.

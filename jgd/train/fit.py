@@ -113,7 +113,8 @@ def fit(
                 names them. They are whole on each device unless given.
     dir         A folder for the checkpoint. The same call again goes on from it, to the same bits as if nothing had
                 happened; `steps` may then be larger. A kill at any moment loses at most the current segment. A run that
-                a rule or the callback has ended stays ended. While one process runs it, another is refused.
+                a rule or the callback has ended stays ended. While one process calls it, another is refused, also where
+                the run has ended.
     resume      "changed" goes on from what lies in `dir` although the call is another: another rate, schedule, rule,
                 frozen part, seed or loss, or more steps after an end. `run.history` says what changed at which step,
                 and what of the optimizer's state begins anew because it was not there before. "same" refuses.

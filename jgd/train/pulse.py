@@ -150,15 +150,13 @@ def short_names(paths: Sequence[str], most: int) -> list[str]:
     """
     names = whole = [path or "params" for path in paths]
     while names:  # the layers at the ends apart
-        kinds = list(map(_kind, names))
-        by_number = sorted(names, key=lambda name: [int(x) for x in re.findall(NUMBER, name)])
-        like = {kind: [name for name in by_number if _kind(name) == kind] for kind in set(kinds)}
-        apart = [n if n in (like[k][0], like[k][-1]) else k for n, k in zip(names, kinds, strict=True)]
-        ends = [_layer(name) or name for name in apart] if apart != names else kinds  # of two layers nothing is between
-        for some in (names, apart, ends):
+        kinds, layers = list(map(_kind, names)), _layers(names)
+        apart = [n if is_end else k for n, k, (_, is_end) in zip(names, kinds, layers, strict=True)]
+        ends = [(layer or n) if is_end else n for n, (layer, is_end) in zip(apart, layers, strict=True)]
+        for some in (names, apart, ends if apart != names else kinds):  # of two layers nothing is between
             if len(set(some)) <= most:
                 return some
-        names = _shorter(names, [len(_layer(name)) for name in names])
+        names = _shorter(names, [len(layer) for layer, _ in layers])
     names = list(map(_kind, whole))
     while names and len(set(names)) > most:
         names = _shorter(names, [0] * len(names))
@@ -169,10 +167,22 @@ def _kind(name: str) -> str:
     return re.sub(NUMBER, "*", name)
 
 
-def _layer(name: str) -> str:
-    """Return a path up to its last number, empty without one."""
-    found = re.match(rf".*{NUMBER}", name)
-    return found[0] if found else ""
+def _layers(names: Sequence[str]) -> list[tuple[str, bool]]:
+    """Return each path up to the number of its layer, empty without one, and whether that is the first or the last.
+
+    It is the first number in which paths that are alike but for numbers differ: of blocks, not of what is in them.
+    """
+    found = []
+    for name in names:
+        like = [re.findall(NUMBER, other) for other in names if _kind(other) == _kind(name)]
+        at = next((i for i, column in enumerate(zip(*like, strict=True)) if len({*column}) > 1), -1)
+        numbers = [int(one[at]) for one in like if one]
+        places = list(re.finditer(NUMBER, name))
+        if places:
+            found.append((name[: places[at].end()], int(places[at][0]) in (min(numbers), max(numbers))))
+        else:
+            found.append(("", True))
+    return found
 
 
 def _shorter(names: Sequence[str], kept: Sequence[int]) -> list[str]:

@@ -56,7 +56,7 @@ class DifferentiallyPrivateAggregate(Pair):
         return jax.tree.structure(grads).unflatten(updates), new
 
 
-@checked()
+@checked(key=None, seed=None)
 def differentially_private_aggregate(
     l2_norm_clip: Scalar, noise_multiplier: Scalar, key: Any = None, *, seed: Any = None
 ) -> DifferentiallyPrivateAggregate:

@@ -89,3 +89,13 @@ def test_a_folder_is_for_one_at_a_time(tmp_path):
             second.__enter__()
     with lock.alone("fit", tmp_path / "a"):
         pass
+
+
+def test_a_process_that_was_forked_meanwhile_keeps_no_lock(tmp_path):
+    handles = [os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT) for _ in range(2)]
+    assert lock.take(handles[0], tmp_path / "lock")
+    copy = os.dup(handles[0])  # which is what a fork has
+    lock.release(handles[0])
+    assert lock.take(handles[1], tmp_path / "lock")
+    lock.release(handles[1])
+    os.close(copy)

@@ -40,6 +40,14 @@ def test_an_entry_of_the_data_is_named_and_a_run_knows_its_seed():
     assert f"batch/x[{at}, 2] is not a number before the step, for example 17 of the data" in str(found)
 
 
+def test_a_model_that_holds_a_function_made_anew_is_the_same_model():
+    def made(key):
+        return {"w": jnp.ones((4, 3)), "activation": jax.tree_util.Partial(lambda x: x)}
+
+    task = dataclasses.replace(task_of(bad=np.nan), init=made)
+    assert jgd.health.autopsy(task, jgd.sgd(0.01), fit(task, jgd.sgd(0.01))).example == 17
+
+
 def test_an_example_of_a_part_of_the_batch():
     task = task_of(lambda p, b: jnp.mean(jnp.log(b["x"] @ p["w"])), bad=-9.0, microbatch=2)
     found = jgd.health.autopsy(task, jgd.sgd(1e-3), fit(task, jgd.sgd(1e-3)))
@@ -115,7 +123,7 @@ def test_a_run_that_began_otherwise_is_refused():
     with pytest.raises(InputError, match=r"the run has opt_state .*, expected .*; pass the task and the optimizer"):
         jgd.health.autopsy(task_of(), jgd.adam(1e-3), run)
     broken = dataclasses.replace(run, metrics={"loss": np.full(20, 11.6742, np.float32)}, status=Status.NON_FINITE)
-    with pytest.raises(InputError, match="the run broke at step 19, so pass the task and the optimizer that it ran"):
+    with pytest.raises(InputError, match="the run broke at step 19; pass the task and the optimizer that it ran with"):
         jgd.health.autopsy(task_of(), jgd.sgd(1e-3), broken)
 
 

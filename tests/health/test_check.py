@@ -145,6 +145,9 @@ def test_many_layers_are_few_rows(healthy):
     seen = look(jgd.Task(init, loss, data), params, None, data, root_key(0))
     still = jax.tree.map(lambda _: False, params)
     leaves = measure_leaves(params, seen.grads, seen.grads, (params, seen.grads, seen.grads), params, still)
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    begun = measure_leaves(zeros, seen.grads, seen.grads, (params, seen.grads, seen.grads), params, still)
+    assert all(np.isnan(leaf.ratio) for leaf in begun)  # what began with zeros has no size yet
     (row,) = layer_rows(seen.layers, leaves, healthy.thresholds)
     assert (row.name, row.parameters) == ("layer*", depth * 16)
     assert row.signal[0] < row.signal[1]

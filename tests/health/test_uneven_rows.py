@@ -70,6 +70,22 @@ def test_weight_decay_does_not_hide_leaves_that_no_gradient_reaches():
     assert first.because == "no gradient reaches these leaves"
 
 
+def test_steps_between_those_of_an_accumulation_are_no_finding():
+    assert found(curves(400, update_ratio=lambda t: np.where(t % 8 == 7, 1e-3, 0.0))) == []
+
+
+def test_leaves_whose_gradient_dies_are_told_from_a_schedule_that_ends():
+    first, *_ = found(
+        curves(300, **dict.fromkeys(("gradient_norm", "update_ratio"), lambda t: np.where(t < 20, 1e-3, 0)))
+    )
+    assert "no gradient reaches these leaves any more" in first.because
+
+
+def test_a_loss_that_begins_below_zero_rises_too():
+    first, *_ = found(curves(300, loss=lambda t: np.select([t == 0, t < 3], [-0.01, 5.0], 5000.0)))
+    assert first.quantity == "last loss as a multiple of the first"
+
+
 def test_a_schedule_that_has_ended_is_no_rate_to_raise():
     (finding,) = found(curves(300, update_ratio=lambda t: np.where(t < 20, 1e-3, 0.0)))
     assert finding.because == "these leaves have stopped"
@@ -79,7 +95,7 @@ def test_groups_of_which_the_same_is_said_are_one_finding():
     heard = curves(300, update_ratio=0.3)
     other = {name.replace("/w", "/v"): 2 * column for name, column in heard.beats.items()}
     (finding,) = found(heard._replace(beats=other | heard.beats, groups=("w", "v"), wide=("w", "v")))
-    assert (finding.where, finding.value) == ("w, v", pytest.approx(0.6))
+    assert (finding.where, finding.value) == ("v, w", pytest.approx(0.6))
 
 
 def test_a_gradient_that_grows_to_stay_has_not_jumped():

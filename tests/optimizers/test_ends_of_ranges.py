@@ -64,10 +64,11 @@ def test_what_has_no_gradient_does_not_become_nan_where_eps_is_zero(entry):
         entry.make(**zeros, **{"learning_rate": 0.1} if needs_rate else {}),
         next(row for row in ROWS if row.name == entry.name),
     )
-    params = {"w": jnp.ones((4, 3)), "b": jnp.ones(())}
+    params = {"w": jnp.ones((4, 3)), "b": jnp.ones(()), "z": jnp.ones((2, 2))}
     state = opt.init(params)
     for large in (1.0, 1e6, 1.0):  # the most that `clip(1e6)` lets pass
-        grads = {"w": jnp.ones((4, 3)).at[0].set(0.0).at[1, 1].set(0.0).at[2].set(large), "b": jnp.zeros(())}
+        some = jnp.ones((4, 3)).at[0].set(0.0).at[1, 1].set(0.0).at[2].set(large)
+        grads = {"w": some, "b": jnp.zeros(()), "z": jnp.zeros((2, 2))}
         updates, state = row.update(opt, grads, state, params)
         params = jgd.apply_updates(params, updates)
     moved = [x for x in jax.tree.leaves((params, state)) if jnp.issubdtype(x.dtype, jnp.inexact)]

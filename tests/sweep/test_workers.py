@@ -190,7 +190,9 @@ def stand_still(folder, doomed):
         if doomed and len(segments) == 3:
             there.touch()
             time.sleep(600)
+        until = time.monotonic() + 300
         while not doomed and not there.exists():
+            assert time.monotonic() < until
             time.sleep(0.01)
         return inner(self, *args)
 
@@ -226,11 +228,12 @@ def test_processes_of_jax_distributed_share_a_sweep(tmp_path):
 def test_a_killed_process_loses_only_what_it_was_running(tmp_path):
     survivor, doomed = start(2, tmp_path, "kill")
     assert survivor.stdout
-
-    while not (tmp_path / "stands").exists():
-        assert doomed.poll() is None
-        time.sleep(0.01)
-    doomed.kill()
+    try:
+        while not (tmp_path / "stands").exists():
+            assert (survivor.poll(), doomed.poll()) == (None, None)
+            time.sleep(0.01)
+    finally:
+        doomed.kill()
     assert doomed.communicate() == ("", None)
     assert survivor.stdout.readline() == "ended\n"
     survivor.kill()  # JAX's runtime would have it wait for the dead one, and then end it

@@ -152,6 +152,10 @@ def test_many_leaves_come_into_few_groups():
     apart = {f"layers/{i}/{name}" for i in (0, 29) for name in ("w", "b")}
     assert set(short_names(paths, 12)) == {"layers/*/w", "layers/*/b", "head/w", "head/b", *apart}
     assert short_names([""], 1) == ["params"]
+    flax = [f"params/Block_{i}/Dense_{j}/kernel" for i in range(12) for j in (0, 1)]  # the layers are the blocks
+    ends = {f"params/Block_{i}/Dense_{j}/kernel" for i in (0, 11) for j in (0, 1)}
+    assert set(short_names(flax, 12)) == {"params/Block_*/Dense_*/kernel", *ends}
+    assert set(short_names(flax, 3)) == {"params/Block_*/Dense_*/kernel", "params/Block_0", "params/Block_11"}
     paths = [f"blocks/{i}/{kind}" for i in (0, 1) for kind in "qkvoud"] + ["emb", "pos", "out"]
     assert set(short_names(paths, 12)) == {*(f"blocks/*/{kind}" for kind in "qkvoud"), "emb", "pos", "out"}
     paths = [f"{side}/{i}/{kind}/w" for side in ("in", "out") for i in range(6) for kind in "qkvoud"] + ["head"]

@@ -89,10 +89,14 @@ def _name(trial: Trial, seed: int) -> str:
 
 
 def _wide(trial: Trial, groups: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the groups with leaves of two axes or more; all of them where the task is not known."""
+    """Return the groups with leaves of two axes or more; all of them where the task is not known.
+
+    Of a folder that another version wrote, whose groups had other names, those that have theirs.
+    """
     task: Any = trial.task
     if not isinstance(task, Task):
         return groups
     params = jax.eval_shape(lambda: init_model(task, jax.random.key(0))[0])
     leaves = jax.tree.leaves(params)
-    return tuple(name for name, members in groups_of(params).items() if any(leaves[i].ndim > 1 for i in members))
+    wide = [name for name, members in groups_of(params).items() if any(leaves[i].ndim > 1 for i in members)]
+    return tuple(name for name in wide if name in groups)

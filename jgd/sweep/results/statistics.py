@@ -78,7 +78,9 @@ class BestOfK(NamedTuple):
 
 
 def rank(
-    values: Float[np.ndarray, "trials seeds"], mode: str, *ties: Float[np.ndarray, " trials"]
+    values: Float[np.ndarray, "trials seeds"],
+    mode: str,
+    *ties: Float[np.ndarray, " trials"] | Int[np.ndarray, " trials"],
 ) -> Int[np.ndarray, " trials"]:
     """Rank trials from best to worst, by the median over seeds; ties by the mean, by `ties`, least first, by number."""
     losses = as_loss(values, mode)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jgd.core.errors import InputError
-from jgd.core.lock import take
+from jgd.core.lock import release, take
 from jgd.sweep.lanes.chunk import Arrays, Chunk
 from jgd.sweep.lanes.layout import Layout
 from jgd.sweep.lanes.settings import Settings
@@ -37,6 +37,7 @@ from jgd.sweep.storage.spec import Json, devices_text, distributions_of
 from jgd.sweep.storage.workers import Peers
 from jgd.sweep.storage.writer import Writer
 
+FILES = "chunks", "workers", "turn", "lock"  # what lies in a folder before the sweep itself
 PAUSE = 0.2  # seconds between two writes of a running chunk, so that segments of milliseconds are not all waited for
 
 
@@ -61,20 +62,24 @@ class Store:
         self.folder, self.asked, self.workers, self._handle = Path(folder), asked, workers, -1
         self._settings, self._sizes, self._known = settings, sizes, False
         self._kept = {"arguments": arguments} | ({} if note is None else {"note": note_as_json(note)})
-        self._hash, self._written = digest(asked), -PAUSE
+        self._hash, self._written, self._made = digest(asked), -PAUSE, list[Path]()
         self._place = f"run(dir={os.fspath(folder)!r})"
 
     def __enter__(self) -> "Store":
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-            if taken := take(self._handle, self.folder / "lock", shared=self.workers > 1):
+            self._made = [path for name in FILES if not (path := self.folder / name).exists()]
+            if taken := self._take():
                 (self.folder / "chunks").mkdir(exist_ok=True)
                 self.peers = Peers(self.folder) if self.workers > 1 else None
         except OSError as error:
+            self._release()
             raise InputError(f"{self._place}: cannot make this folder ({error.strerror}); name another.") from None
+        except InputError:
+            self._release()
+            raise
         if not taken:
-            os.close(self._handle)
+            self._release()
             raise InputError(
                 f"{self._place}: another process is running this sweep; wait for it, end it, name another dir, or "
                 "pass workers=2 or more to all of them, so that they share it."
@@ -92,7 +97,23 @@ class Store:
         if self.peers:
             self.peers.leave()
         self._clear()
-        os.close(self._handle)  # which lets go of the lock
+        self._release()
+
+    def _take(self) -> bool:
+        """Take the lock of the folder, unless another process has it; not of a file that one has just removed."""
+        path = self.folder / "lock"
+        while True:
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            taken = take(self._handle, path, shared=self.workers > 1)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(self._handle), path.stat()):
+                    return taken
+            self._release()
+
+    def _release(self) -> None:
+        if self._handle >= 0:
+            release(self._handle)
+        self._handle = -1
 
     def _clear(self) -> None:
         """Leave nothing of a sweep that never began, unless another process is about to begin it."""
@@ -100,11 +121,8 @@ class Store:
         if begun() or not take(self._handle, self.folder / "lock") or begun():
             return
         with suppress(OSError):  # somebody has put something there
-            for name in ("lock", "turn"):
-                (self.folder / name).unlink(missing_ok=True)
-            for made in ("chunks", "workers"):
-                if (self.folder / made).exists():
-                    (self.folder / made).rmdir()
+            for path in self._made:
+                path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
 
     def layouts(self, devices: Sequence[Any]) -> dict[int, Layout]:
         """Tell how groups, by their first trials, have run here for one process, if it was on devices like these."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jgd.core import storage
-from jgd.core.lock import held, take, turn
+from jgd.core.lock import held, release, take, turn
 
 
 class _Seen(NamedTuple):
@@ -85,4 +85,4 @@ class Peers:
 
 def _leave(path: Path, handle: int) -> None:
     path.unlink(missing_ok=True)
-    os.close(handle)
+    release(handle)
