@@ -84,4 +84,4 @@ lazy(
     folders="distributed health interop law measure nonsmooth optimizers schedules solvers sweep tasks transforms",
 )
 
-__version__ = "0.12.0"
+__version__ = "0.13.0"

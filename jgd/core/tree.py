@@ -167,7 +167,7 @@ def global_dot(a: Any, b: Any) -> jax.Array:
     return sum(jax.tree.leaves(parts), start=jnp.zeros((), jnp.float32))
 
 
-def ratio(top: jax.Array, bottom: jax.Array) -> jax.Array:
+def ratio(top: jax.Array | Scalar, bottom: jax.Array) -> jax.Array:
     """Compute top / bottom, and zero with zero slopes where the bottom is zero or negative; a NaN is passed on."""
     none = bottom <= 0
     return jnp.where(none, 0.0, top / jnp.where(none, 1.0, bottom))

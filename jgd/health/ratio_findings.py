@@ -60,7 +60,7 @@ def _ratio_of_each(heard: Heard, at: Thresholds) -> Iterator[tuple[int, Finding]
                 "look at its mask, groups and rate",
             )  # fmt: skip
         elif ratio < float(at.still) and _is_stuck(heard) and (ratio or not np.any(ratios)):  # no accumulation of steps
-            because, remedy = _why_short(ratio, np.any(heard.later("gradient_norm", group)))
+            because, remedy = _why_short(ratio, bool(np.any(heard.later("gradient_norm", group))))
             yield 0, Finding(SLOW, group, "|u|/|theta|", ratio, f"above {float(at.still):g}", because, remedy)
 
 
