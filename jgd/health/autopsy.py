@@ -230,9 +230,8 @@ def _ended(task: Task, run: Any, optimizer: Any) -> _Ended:
     like = jax.eval_shape(begin, task, optimizer, root_key(seed))
     like = jax.tree.map(lambda x: x if storage.is_key(x) else jax.ShapeDtypeStruct(x.shape, x.dtype), like)
     carry = storage.fill(like._replace(key=root_key(seed)), arrays, "state.carry", place=place)
-    return _ended_with(
-        status, steps, seed, carry, arrays.get("metrics/loss", np.zeros(0))
-    )  # of a long run the last ones
+    losses = arrays.get("metrics/loss", np.zeros(0))  # of a long run the last ones
+    return _ended_with(status, steps, seed, carry, losses)
 
 
 def _check_alike(carry: Carry, like: Carry) -> None:

@@ -22,7 +22,7 @@ class MeasuredLeaf(NamedTuple):
     shape: tuple[int, ...]
     gradient: float  # root mean square
     zero: float  # share of the gradient's entries
-    ratio: float  # norm of a step over that of the leaf in front of it; NaN where that is zero
+    ratio: float  # norm of a step over that of the leaf in front of it; NaN where it is zero, or began so
     step: float  # root mean square of a step
     per_gradient: float  # that over the root mean square of the gradient that the step was made of
     decay: float  # share of it that weight decay takes away in a step; NaN without one

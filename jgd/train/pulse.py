@@ -172,17 +172,25 @@ def _layers(names: Sequence[str]) -> list[tuple[str, bool]]:
 
     It is the first number in which paths that are alike but for numbers differ: of blocks, not of what is in them.
     """
+    like: dict[str, list[list[str]]] = {}
+    for name in names:
+        like.setdefault(_kind(name), []).append(re.findall(NUMBER, name))
+    at = {kind: _first_varying(numbers) for kind, numbers in like.items()}
+    ends = {
+        kind: {f(int(one[at[kind]]) for one in numbers) for f in (min, max)} if numbers[0] else set()
+        for kind, numbers in like.items()
+    }
     found = []
     for name in names:
-        like = [re.findall(NUMBER, other) for other in names if _kind(other) == _kind(name)]
-        at = next((i for i, column in enumerate(zip(*like, strict=True)) if len({*column}) > 1), -1)
-        numbers = [int(one[at]) for one in like if one]
-        places = list(re.finditer(NUMBER, name))
-        if places:
-            found.append((name[: places[at].end()], int(places[at][0]) in (min(numbers), max(numbers))))
-        else:
-            found.append(("", True))
+        kind, places = _kind(name), list(re.finditer(NUMBER, name))
+        place = places[at[kind]] if places else None
+        found.append((name[: place.end()], int(place[0]) in ends[kind]) if place else ("", True))
     return found
+
+
+def _first_varying(rows: Sequence[Sequence[str]]) -> int:
+    """Return the first column in which rows of numbers differ, the last one where none does."""
+    return next((i for i, column in enumerate(zip(*rows, strict=True)) if len({*column}) > 1), -1)
 
 
 def _shorter(names: Sequence[str], kept: Sequence[int]) -> list[str]:
